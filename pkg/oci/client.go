@@ -1,0 +1,321 @@
+package oci
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+)
+
+// DefaultTimeout is how long a registry may be silent before a request to it
+// is given up.
+const DefaultTimeout = 60 * time.Second
+
+// ClientOptions say how registries are reached.
+type ClientOptions struct {
+	// AuthFile is a file of credentials in the form of docker's config.json: a
+	// pull secret. Empty means the ecosystem's own places: REGISTRY_AUTH_FILE,
+	// docker's config.json, podman's auth.json.
+	AuthFile string
+	// Timeout is how long a registry may be silent. 0 means DefaultTimeout.
+	Timeout time.Duration
+	// Connections bounds the idle connections kept to one host. 0 means 16.
+	Connections int
+}
+
+// Client makes requests to registries: it finds out once per host how the host
+// is spoken to and once per repository how one is let in, retries what a bad
+// link breaks, and gives up on silence. It is safe for use by many goroutines.
+type Client struct {
+	keychain authn.Keychain
+	timeout  time.Duration
+	secure   http.RoundTripper
+	insecure http.RoundTripper
+	hosts    memo[hostKey, *transport.Challenge]
+	repos    memo[repoKey, *http.Client]
+}
+
+type hostKey struct {
+	host     string
+	insecure bool
+}
+
+type repoKey struct {
+	hostKey
+	path, actions string
+}
+
+// NewClient makes a client. It fails when the file of credentials cannot be read.
+func NewClient(o ClientOptions) (*Client, error) {
+	keychain, err := newKeychain(o.AuthFile)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{keychain: keychain, timeout: o.Timeout}
+	if c.timeout <= 0 {
+		c.timeout = DefaultTimeout
+	}
+	if o.Connections <= 0 {
+		o.Connections = 16
+	}
+	c.secure = c.transport(o.Connections, nil)
+	// Only for a host that a person marked insecure; see Repository.Insecure.
+	c.insecure = c.transport(o.Connections, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec
+	return c, nil
+}
+
+func (c *Client) transport(connections int, t *tls.Config) http.RoundTripper {
+	dialer := &net.Dialer{Timeout: min(c.timeout, 10*time.Second), KeepAlive: 15 * time.Second}
+	return transport.NewUserAgent(&http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           dialer.DialContext,
+		TLSClientConfig:       t,
+		TLSHandshakeTimeout:   min(c.timeout, 15*time.Second),
+		ResponseHeaderTimeout: c.timeout,
+		ExpectContinueTimeout: time.Second,
+		MaxIdleConnsPerHost:   connections,
+		IdleConnTimeout:       90 * time.Second,
+		DisableCompression:    true, // a digest is over the bytes as they lie in the registry
+		WriteBufferSize:       64 << 10,
+		ReadBufferSize:        64 << 10,
+	}, "drayage")
+}
+
+// Repository is one repository on one host.
+type Repository struct {
+	Host string
+	// Path is the repository's name on the host.
+	Path string
+	// Insecure allows plain HTTP and certificates that prove nothing.
+	Insecure bool
+}
+
+// String is host/path.
+func (r Repository) String() string { return r.Host + "/" + r.Path }
+
+// do makes one request below /v2/<path>/ and returns any answer whose status is
+// among want. The caller closes the body. actions is "pull" or "push,pull".
+func (c *Client) do(ctx context.Context, r Repository, actions string, req *http.Request, want ...int) (*http.Response, error) {
+	hc, err := c.enter(ctx, r, actions)
+	if err != nil {
+		return nil, err
+	}
+	if req.URL.Host == "" { // a Location from the registry already has one
+		if err := c.address(ctx, r, req.URL); err != nil {
+			return nil, err
+		}
+	}
+	req.Host = req.URL.Host
+	resp, err := hc.Do(req.WithContext(ctx))
+	if err != nil {
+		return nil, noAnswerError(ctx, r.Host, req.Method, req.URL, err)
+	}
+	for _, s := range want {
+		if resp.StatusCode == s {
+			return resp, nil
+		}
+	}
+	return nil, answerError(r.Host, resp)
+}
+
+// address fills in scheme and host.
+func (c *Client) address(ctx context.Context, r Repository, u *url.URL) error {
+	challenge, err := c.challenge(ctx, r)
+	if err != nil {
+		return err
+	}
+	u.Scheme, u.Host = "https", r.Host
+	if challenge.Insecure {
+		u.Scheme = "http"
+	}
+	return nil
+}
+
+// challenge asks a host once how it is spoken to.
+func (c *Client) challenge(ctx context.Context, r Repository) (*transport.Challenge, error) {
+	key := hostKey{r.Host, r.Insecure}
+	return c.hosts.get(ctx, key, func() (*transport.Challenge, error) {
+		var ch *transport.Challenge
+		err := retry(ctx, func() (err error) {
+			ch, err = c.ping(ctx, r)
+			return err
+		})
+		return ch, err
+	})
+}
+
+func (c *Client) ping(ctx context.Context, r Repository) (*transport.Challenge, error) {
+	reg, err := registryName(r)
+	if err != nil {
+		return nil, err
+	}
+	ctx, dog := watch(ctx, c.timeout)
+	defer dog.close()
+	ch, err := transport.Ping(ctx, reg, c.roundTripper(r.Insecure))
+	if err != nil {
+		return nil, noAnswerError(ctx, r.Host, "", nil, lastError(err))
+	}
+	if ch.Insecure && !r.Insecure {
+		return nil, &HTTPError{Host: r.Host, Err: ErrPlainHTTP}
+	}
+	return ch, nil
+}
+
+// ErrPlainHTTP is a registry without TLS that nobody marked insecure. An answer
+// without TLS proves nothing about who gave it, so somebody must want it.
+var ErrPlainHTTP = errors.New("speaks plain HTTP only and is not marked insecure")
+
+// lastError takes the answer of the last scheme that was tried: for a registry
+// without TLS the first one's says only that it has no TLS.
+func lastError(err error) error {
+	if many, ok := err.(interface{ As(any) bool }); ok {
+		var te *transport.Error
+		if many.As(&te) {
+			return te
+		}
+		var op *net.OpError
+		if many.As(&op) {
+			return op
+		}
+	}
+	return err
+}
+
+func registryName(r Repository) (name.Registry, error) {
+	var opts []name.Option
+	if r.Insecure {
+		opts = append(opts, name.Insecure)
+	}
+	reg, err := name.NewRegistry(r.Host, opts...)
+	if err != nil {
+		return reg, fmt.Errorf("%s: %w", r.Host, err)
+	}
+	return reg, nil
+}
+
+// enter returns the HTTP client that has been let into a repository.
+func (c *Client) enter(ctx context.Context, r Repository, actions string) (*http.Client, error) {
+	key := repoKey{hostKey{r.Host, r.Insecure}, r.Path, actions}
+	return c.repos.get(ctx, key, func() (*http.Client, error) {
+		ch, err := c.challenge(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		var hc *http.Client
+		err = retry(ctx, func() (err error) {
+			hc, err = c.login(ctx, r, actions, ch)
+			return err
+		})
+		return hc, err
+	})
+}
+
+func (c *Client) login(ctx context.Context, r Repository, actions string, ch *transport.Challenge) (*http.Client, error) {
+	reg, err := registryName(r)
+	if err != nil {
+		return nil, err
+	}
+	auth, err := c.keychain.Resolve(reg.Repo(r.Path))
+	if err != nil {
+		return nil, fmt.Errorf("%s: credentials: %w", r, err)
+	}
+	ctx, dog := watch(ctx, c.timeout)
+	defer dog.close()
+	rt := c.roundTripper(r.Insecure)
+	tok := &transport.Token{}
+	if isBearer(ch) {
+		scopes := []string{reg.Repo(r.Path).Scope(actions)}
+		if tok, err = transport.Exchange(ctx, reg, auth, rt, scopes, ch); err != nil {
+			return nil, noAnswerError(ctx, r.Host, "", nil, fmt.Errorf("token for %s: %w", r.Path, err))
+		}
+	}
+	rt, err = transport.FromToken(reg, auth, rt, ch, tok)
+	if err != nil {
+		return nil, &HTTPError{Host: r.Host, Err: err}
+	}
+	return &http.Client{Transport: rt, CheckRedirect: checkRedirect}, nil
+}
+
+func (c *Client) roundTripper(insecure bool) http.RoundTripper {
+	if insecure {
+		return c.insecure
+	}
+	return c.secure
+}
+
+// checkRedirect keeps a request that began under TLS under TLS.
+func checkRedirect(req *http.Request, via []*http.Request) error {
+	if len(via) >= 5 {
+		return errors.New("redirected 5 times")
+	}
+	if via[0].URL.Scheme == "https" && req.URL.Scheme != "https" {
+		return fmt.Errorf("redirected from https to %s", req.URL.Scheme)
+	}
+	return nil
+}
+
+// memo computes a value once per key, however many ask for it at once. An error
+// is not remembered.
+type memo[K comparable, V any] struct {
+	mu sync.Mutex
+	m  map[K]*memoEntry[V]
+}
+
+type memoEntry[V any] struct {
+	done  chan struct{}
+	value V
+	err   error
+}
+
+func (m *memo[K, V]) get(ctx context.Context, key K, make_ func() (V, error)) (V, error) {
+	for {
+		e, mine := m.claim(key)
+		if mine {
+			e.value, e.err = make_()
+			if e.err != nil {
+				m.forget(key)
+			}
+			close(e.done)
+			return e.value, e.err
+		}
+		select {
+		case <-e.done:
+			// The one who asked first may have been cancelled; we were not.
+			if !errors.Is(e.err, context.Canceled) || ctx.Err() != nil {
+				return e.value, e.err
+			}
+		case <-ctx.Done():
+			var none V
+			return none, ctx.Err()
+		}
+	}
+}
+
+func (m *memo[K, V]) claim(key K) (e *memoEntry[V], mine bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if e, ok := m.m[key]; ok {
+		return e, false
+	}
+	if m.m == nil {
+		m.m = map[K]*memoEntry[V]{}
+	}
+	e = &memoEntry[V]{done: make(chan struct{})}
+	m.m[key] = e
+	return e, true
+}
+
+func (m *memo[K, V]) forget(key K) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.m, key)
+}

@@ -1,0 +1,206 @@
+package oci
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
+)
+
+// Content is everything that a set of images consists of: the bytes of what is
+// small (indexes and image manifests, and blobs that we made ourselves), and
+// for everything else the repositories where it can be had. It is filled by
+// AddImage and AddBlob, from many goroutines, and read when all is in.
+type Content struct {
+	source *Source
+
+	mu    sync.Mutex
+	small map[digest.Digest][]byte
+	repos map[digest.Digest][]string
+}
+
+// NewContent makes an empty set whose images are fetched from a source.
+func NewContent(s *Source) *Content {
+	return &Content{source: s, small: map[digest.Digest][]byte{}, repos: map[digest.Digest][]string{}}
+}
+
+// AddBlob adds a blob that we made.
+func (c *Content) AddBlob(raw []byte) digest.Digest {
+	d := digest.FromBytes(raw)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.small[d] = raw
+	return d
+}
+
+// Resolve asks the source which image a reference stands for, and keeps its manifest.
+func (c *Content) Resolve(ctx context.Context, ref string) (ocispec.Descriptor, error) {
+	desc, raw, err := c.source.Resolve(ctx, ref)
+	if err != nil {
+		return desc, err
+	}
+	c.AddBlob(raw)
+	return desc, nil
+}
+
+// AddImage fetches the index and image manifests of an image, as far as they
+// are not here yet. Its blobs are noted, not fetched.
+func (c *Content) AddImage(ctx context.Context, repository string, root ocispec.Descriptor) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(4)
+	err := c.add(ctx, g, repository, root, 0)
+	if waitErr := g.Wait(); waitErr != nil {
+		return waitErr
+	}
+	return err
+}
+
+func (c *Content) add(ctx context.Context, g *errgroup.Group, repository string, d ocispec.Descriptor, depth int) error {
+	if depth > maxDepth {
+		return fmt.Errorf("%s@%s: indexes are nested more than %d deep", repository, d.Digest, maxDepth)
+	}
+	raw, err := c.fetchManifest(ctx, repository, d)
+	if err != nil {
+		return err
+	}
+	links, err := Links(d.MediaType, raw)
+	if err != nil {
+		return fmt.Errorf("%s@%s: %w", repository, d.Digest, err)
+	}
+	for _, l := range links {
+		if l.Kind == KindIndex || l.Kind == KindManifest {
+			// TryGo: a nested index must not wait for itself at the limit.
+			if child := func() error { return c.add(ctx, g, repository, l.Descriptor, depth+1) }; !g.TryGo(child) {
+				if err := child(); err != nil {
+					return err
+				}
+			}
+			continue
+		}
+		c.note(l.Descriptor.Digest, repository)
+	}
+	return nil
+}
+
+func (c *Content) fetchManifest(ctx context.Context, repository string, d ocispec.Descriptor) ([]byte, error) {
+	if raw, ok := c.here(d.Digest); ok {
+		return raw, nil
+	}
+	if d.Size > MaxManifest {
+		return nil, fmt.Errorf("%s@%s: manifest of %d bytes, at most %d are read", repository, d.Digest, d.Size, MaxManifest)
+	}
+	_, raw, err := c.source.Resolve(ctx, repository+"@"+d.Digest.String())
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(raw)) != d.Size {
+		return nil, fmt.Errorf("%s@%s: %d bytes, its index says %d", repository, d.Digest, len(raw), d.Size)
+	}
+	c.AddBlob(raw)
+	return raw, nil
+}
+
+func (c *Content) here(d digest.Digest) ([]byte, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	raw, ok := c.small[d]
+	return raw, ok
+}
+
+// note remembers where a blob can be had. The list is kept sorted, so that the
+// order in which images were added does not show.
+func (c *Content) note(d digest.Digest, repository string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i, there := slices.BinarySearch(c.repos[d], repository); !there {
+		c.repos[d] = slices.Insert(c.repos[d], i, repository)
+	}
+}
+
+// Manifest returns the bytes of an index or image manifest that was added.
+func (c *Content) Manifest(d ocispec.Descriptor) ([]byte, error) {
+	if raw, ok := c.here(d.Digest); ok {
+		return raw, nil
+	}
+	return nil, fmt.Errorf("%s: was not fetched", d.Digest)
+}
+
+// Open reads any piece of the content. What comes from a registry is not
+// proven; the reader does that.
+func (c *Content) Open(ctx context.Context, d ocispec.Descriptor) (io.ReadCloser, error) {
+	if raw, ok := c.here(d.Digest); ok {
+		return io.NopCloser(bytes.NewReader(raw)), nil
+	}
+	repos := c.repositories(d.Digest)
+	if len(repos) == 0 {
+		return nil, fmt.Errorf("%s: no image names it", d.Digest)
+	}
+	return c.source.openAny(ctx, repos, d)
+}
+
+// ReadAhead reads a blob before the bundle is begun. It is proven, and kept for
+// a later Open.
+func (c *Content) ReadAhead(ctx context.Context, d ocispec.Descriptor) (io.ReadCloser, error) {
+	if raw, ok := c.here(d.Digest); ok {
+		return io.NopCloser(bytes.NewReader(raw)), nil
+	}
+	repos := c.repositories(d.Digest)
+	if len(repos) == 0 {
+		return nil, fmt.Errorf("%s: no image names it", d.Digest)
+	}
+	return c.source.ReadAhead(ctx, repos[0], d)
+}
+
+func (c *Content) repositories(d digest.Digest) []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.repos[d]
+}
+
+// Parts lists what images consist of, each piece once, in the order of a
+// bundle: indexes and image manifests, then configs, then layers, each in the
+// order in which the images name them.
+func Parts(roots []ocispec.Descriptor, manifest ManifestFunc) ([]Link, error) {
+	var parts []Link
+	seen := map[digest.Digest]bool{}
+	for _, root := range roots {
+		err := Walk(root, manifest, func(l Link) {
+			if !seen[l.Descriptor.Digest] {
+				seen[l.Descriptor.Digest] = true
+				parts = append(parts, Link{plain(l.Descriptor), l.Kind})
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	slices.SortStableFunc(parts, func(a, b Link) int { return sectionOf(a.Kind) - sectionOf(b.Kind) })
+	return parts, nil
+}
+
+// sectionOf orders kinds as they lie in a bundle.
+func sectionOf(k Kind) int {
+	if k == KindIndex {
+		return int(KindManifest)
+	}
+	return int(k)
+}
+
+// ImageBytes is the size of all that one image consists of, each piece once.
+func ImageBytes(root ocispec.Descriptor, manifest ManifestFunc) (int64, error) {
+	var n int64
+	err := Walk(root, manifest, func(l Link) { n += l.Descriptor.Size })
+	return n, err
+}
+
+// plain keeps of a descriptor what names the content, so that the same blob
+// reads the same whoever names it.
+func plain(d ocispec.Descriptor) ocispec.Descriptor {
+	return ocispec.Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: d.Size}
+}

@@ -1,0 +1,62 @@
+package oci
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+const (
+	// attempts is how often a request is made before its error is believed.
+	attempts = 4
+	// firstBackoff is the wait after the first attempt; it doubles each time.
+	firstBackoff = 250 * time.Millisecond
+	// longestWait is the longest Retry-After that is waited for. A registry
+	// that asks for more has to be asked again by a person.
+	longestWait = 2 * time.Minute
+)
+
+// retry makes a request until it succeeds, its error is final, or it was made
+// often enough. A Retry-After is honoured.
+func retry(ctx context.Context, request func() error) error {
+	for n := 1; ; n++ {
+		err := request()
+		wait, again := backoff(n, err)
+		if !again {
+			return err
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return err
+		}
+	}
+}
+
+// backoff tells how long to wait after attempt n ended in err, and whether to
+// try again at all.
+func backoff(n int, err error) (time.Duration, bool) {
+	e := (*HTTPError)(nil)
+	if err == nil || !errors.As(err, &e) || !e.temporary() || n >= attempts {
+		return 0, false
+	}
+	if e.RetryAfter > longestWait {
+		e.Message += fmt.Sprintf(" (asks to wait %s)", e.RetryAfter.Round(time.Second))
+		return 0, false
+	}
+	// Jitter keeps many requests that failed together from coming back together.
+	wait := firstBackoff << (n - 1)
+	wait += rand.N(wait / 2)
+	return max(wait, e.RetryAfter), true
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,194 @@
+package oci
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
+
+	"drayage/internal/progress"
+)
+
+// Finding is one thing that is wrong with a bundle.
+type Finding struct {
+	// Entry is the name in the tar, empty when the tar itself is meant.
+	Entry string `json:"entry,omitempty"`
+	// Images are the names of the images that need the entry, sorted.
+	Images []string `json:"images,omitempty"`
+	// Problem is what is wrong, in one line.
+	Problem string `json:"problem"`
+}
+
+// String is the finding in one line.
+func (f Finding) String() string {
+	s := f.Problem
+	if f.Entry != "" {
+		s = f.Entry + ": " + s
+	}
+	switch len(f.Images) {
+	case 0:
+	case 1:
+		s += "; needed by " + f.Images[0]
+	default:
+		s += fmt.Sprintf("; needed by %s and %d more", f.Images[0], len(f.Images)-1)
+	}
+	return s
+}
+
+// Verify proves everything that index.json names: each reference leads to a
+// blob of the right size and sha256, and no blob is there that nothing names.
+// Every byte is read once. The findings come in the order of the tar; an error
+// means that verification itself ended early.
+func (a *Archive) Verify(ctx context.Context, p progress.Func) ([]Finding, error) {
+	v := &verification{a: a, needs: needs(a.Images, a.Manifest)}
+	v.extra()
+	if err := v.hashAll(ctx, p); err != nil {
+		return nil, err
+	}
+	return v.sorted(), nil
+}
+
+// need is what the images say of one blob.
+type need struct {
+	desc   ocispec.Descriptor
+	images []string
+}
+
+type verification struct {
+	a        *Archive
+	needs    map[digest.Digest]*need
+	mu       sync.Mutex
+	findings []Finding
+}
+
+func (v *verification) add(d digest.Digest, problem string) {
+	f := Finding{Entry: blobName(d), Problem: problem}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if n := v.needs[d]; n != nil {
+		f.Images = n.images
+	}
+	v.findings = append(v.findings, f)
+}
+
+// needs walks images and notes who needs what, each blob's images sorted. What
+// cannot be followed is left out: whoever reads the blobs finds it there.
+func needs(images []Named, manifest ManifestFunc) map[digest.Digest]*need {
+	all := map[digest.Digest]*need{}
+	for _, img := range images {
+		_ = Walk(img.Descriptor, manifest, func(l Link) {
+			n := all[l.Descriptor.Digest]
+			if n == nil {
+				n = &need{desc: plain(l.Descriptor)}
+				all[l.Descriptor.Digest] = n
+			}
+			if i, there := slices.BinarySearch(n.images, img.Name); !there {
+				n.images = slices.Insert(n.images, i, img.Name)
+			}
+		})
+	}
+	return all
+}
+
+// Owners tells for every piece of content the names of the images that need it,
+// sorted.
+func Owners(images []Named, manifest ManifestFunc) map[digest.Digest][]string {
+	owners := map[digest.Digest][]string{}
+	for d, n := range needs(images, manifest) {
+		owners[d] = n.images
+	}
+	return owners
+}
+
+func (v *verification) extra() {
+	for d := range v.a.entries {
+		if v.needs[d] == nil {
+			v.add(d, "nothing names it")
+		}
+	}
+}
+
+// hashAll proves every needed blob, in the order of the tar: a medium is read
+// from its beginning to its end.
+func (v *verification) hashAll(ctx context.Context, p progress.Func) error {
+	order := make([]*need, 0, len(v.needs))
+	for _, n := range v.needs {
+		order = append(order, n)
+	}
+	at := func(n *need) int64 { return v.a.entries[n.desc.Digest].Offset }
+	slices.SortFunc(order, func(a, b *need) int { return cmp.Compare(at(a), at(b)) })
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(max(2, runtime.GOMAXPROCS(0)))
+	for _, n := range order {
+		g.Go(func() error { return v.prove(ctx, n.desc, p) })
+	}
+	return g.Wait()
+}
+
+func (v *verification) prove(ctx context.Context, d ocispec.Descriptor, p progress.Func) error {
+	r, err := v.a.Open(ctx, d)
+	if err != nil {
+		v.add(d.Digest, strings.TrimPrefix(err.Error(), d.Digest.String()+": "))
+		return nil
+	}
+	_, err = copyBuffered(ctx, reporter{p}, r)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		v.add(d.Digest, strings.TrimPrefix(err.Error(), d.Digest.String()+": "))
+		return nil
+	}
+	v.links(d)
+	return nil
+}
+
+// links reports a manifest that is whole and still cannot be followed.
+func (v *verification) links(d ocispec.Descriptor) {
+	if _, ok := KindOf(d.MediaType); !ok {
+		return
+	}
+	raw, err := v.a.Manifest(d)
+	if err == nil {
+		_, err = Links(d.MediaType, raw)
+	}
+	if err != nil {
+		v.add(d.Digest, err.Error())
+	}
+}
+
+// sorted puts the findings into the order of the tar, what is missing last.
+func (v *verification) sorted() []Finding {
+	position := map[string]int{}
+	for i, e := range v.a.order {
+		position[e.Name] = i + 1
+	}
+	rank := func(f Finding) int {
+		if i := position[f.Entry]; i > 0 {
+			return i
+		}
+		return len(v.a.order) + 1
+	}
+	slices.SortFunc(v.findings, func(a, b Finding) int {
+		if d := rank(a) - rank(b); d != 0 {
+			return d
+		}
+		return strings.Compare(a.Entry+a.Problem, b.Entry+b.Problem)
+	})
+	return v.findings
+}
+
+// reporter counts what is written to it and keeps nothing.
+type reporter struct{ p progress.Func }
+
+func (r reporter) Write(b []byte) (int, error) {
+	r.p.Advance(int64(len(b)))
+	return len(b), nil
+}

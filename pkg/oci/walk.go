@@ -1,0 +1,74 @@
+package oci
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// maxDepth bounds indexes within indexes. One level is usual, two have been seen.
+const maxDepth = 4
+
+// ManifestFunc gives the bytes of an index or image manifest, already proven to
+// have the digest and size that the descriptor names.
+type ManifestFunc func(ocispec.Descriptor) ([]byte, error)
+
+// Walk visits everything that an image consists of, root first, each piece of
+// content once, in the order in which it is named. A piece that cannot be read
+// is visited and its error kept; the walk goes on beside it and returns all
+// errors joined.
+func Walk(root ocispec.Descriptor, manifest ManifestFunc, visit func(Link)) error {
+	kind, ok := KindOf(root.MediaType)
+	if !ok {
+		return fmt.Errorf("%s: %w", root.Digest, unreadableType(root.MediaType))
+	}
+	w := &walk{manifest: manifest, visit: visit, seen: map[digest.Digest]bool{}}
+	w.step(Link{root, kind}, 0)
+	return errors.Join(w.errs...)
+}
+
+type walk struct {
+	manifest ManifestFunc
+	visit    func(Link)
+	seen     map[digest.Digest]bool
+	errs     []error
+}
+
+func (w *walk) step(l Link, depth int) {
+	if w.seen[l.Descriptor.Digest] {
+		return
+	}
+	w.seen[l.Descriptor.Digest] = true
+	w.visit(l)
+	if l.Kind != KindIndex && l.Kind != KindManifest {
+		return
+	}
+	links, err := w.links(l, depth)
+	if err != nil {
+		w.errs = append(w.errs, fmt.Errorf("%s: %w", l.Descriptor.Digest, err))
+		return
+	}
+	for _, next := range links {
+		w.step(next, depth+1)
+	}
+}
+
+func (w *walk) links(l Link, depth int) ([]Link, error) {
+	if depth > maxDepth {
+		return nil, fmt.Errorf("indexes are nested more than %d deep", maxDepth)
+	}
+	raw, err := w.manifest(l.Descriptor)
+	if err != nil {
+		return nil, err
+	}
+	return Links(l.Descriptor.MediaType, raw)
+}
+
+func unreadableType(mediaType string) error {
+	if len(mediaType) >= len(dockerSchema1) && mediaType[:len(dockerSchema1)] == dockerSchema1 {
+		return fmt.Errorf("is a Docker schema 1 manifest, a format that registries no longer take")
+	}
+	return fmt.Errorf("media type %q is neither an image index nor an image manifest", mediaType)
+}

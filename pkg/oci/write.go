@@ -1,0 +1,147 @@
+package oci
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
+
+	"drayage/internal/progress"
+)
+
+// WriteOptions belong to Layout.Write.
+type WriteOptions struct {
+	// Jobs is how many blobs are fetched at once. 0 means 6.
+	Jobs     int
+	Progress progress.Func
+}
+
+// Write writes the tar into f, whose size becomes Layout.Size: every blob
+// straight to its place, several at a time, each read once from open, proven
+// while it passes, and written once. When it returns nil, every byte is in f.
+// A blob whose content is wrong is asked for twice; then the error holds a
+// [ContentError]. The whole file's sha256 comes back as well: it is computed
+// behind the writers, from what they have just written.
+func (l *Layout) Write(ctx context.Context, f *os.File, open func(context.Context, ocispec.Descriptor) (io.ReadCloser, error), o WriteOptions) (sum string, err error) {
+	if o.Jobs <= 0 {
+		o.Jobs = 6
+	}
+	if err := l.writeFrame(f); err != nil {
+		return "", err
+	}
+	follow := newFollower(f, l.Size)
+	follow.done(0, l.frontEnd())
+	follow.done(l.Size-trailer, l.Size)
+	g, ctx := errgroup.WithContext(ctx)
+	sums := make(chan string, 1)
+	g.Go(func() error {
+		sum, err := follow.sum(ctx)
+		sums <- sum
+		return err
+	})
+	g.Go(func() error { return l.writeBlobs(ctx, f, open, o, follow) })
+	if err := g.Wait(); err != nil {
+		return "", err
+	}
+	return <-sums, nil
+}
+
+// writeFrame writes all that is not a blob's content: headers, the two files at
+// the front, padding and trailer (zeros, which a file grown by Truncate has).
+func (l *Layout) writeFrame(f *os.File) error {
+	if err := f.Truncate(l.Size); err != nil {
+		return err
+	}
+	var front []byte
+	for _, e := range []struct {
+		name string
+		raw  []byte
+	}{{layoutName, layoutContent}, {indexName, l.Index}} {
+		front = append(front, header(e.name, int64(len(e.raw)))...)
+		front = append(front, e.raw...)
+		front = append(front, make([]byte, -len(front)&(block-1))...)
+	}
+	if _, err := f.WriteAt(front, 0); err != nil {
+		return err
+	}
+	for _, e := range l.Blobs {
+		if _, err := f.WriteAt(header(e.Name, e.Size), e.Header); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Layout) writeBlobs(ctx context.Context, f *os.File, open func(context.Context, ocispec.Descriptor) (io.ReadCloser, error), o WriteOptions, follow *follower) error {
+	g, each := errgroup.WithContext(ctx)
+	g.SetLimit(o.Jobs)
+	for i, e := range l.Blobs {
+		if each.Err() != nil {
+			break
+		}
+		d := l.Parts[i]
+		g.Go(func() error {
+			w := &placedWriter{f: f, base: e.Offset, report: o.Progress}
+			if err := copyProven(each, w, d, func() (io.ReadCloser, error) { return open(each, d) }); err != nil {
+				return &BlobError{d.Digest, err}
+			}
+			follow.done(e.Header, e.end())
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// frontEnd is where the first blob's header begins.
+func (l *Layout) frontEnd() int64 {
+	if len(l.Blobs) > 0 {
+		return l.Blobs[0].Header
+	}
+	return l.Size - trailer
+}
+
+// placedWriter writes a blob to its place in the file and reports what it does.
+type placedWriter struct {
+	f        *os.File
+	base, at int64
+	report   progress.Func
+}
+
+func (w *placedWriter) Write(p []byte) (int, error) {
+	n, err := w.f.WriteAt(p, w.base+w.at)
+	w.at += int64(n)
+	w.report.Advance(int64(n))
+	return n, err
+}
+
+// Seek goes back to the beginning, and takes the reported bytes back with it.
+func (w *placedWriter) Seek(offset int64, whence int) (int64, error) {
+	if offset != 0 || whence != io.SeekStart {
+		return w.at, fmt.Errorf("seek to %d from %d: only the beginning is needed", offset, whence)
+	}
+	if w.at > 0 {
+		w.report.Advance(-w.at)
+	}
+	w.at = 0
+	return 0, nil
+}
+
+// BlobError is an error that befell one blob. It reads as its cause, which
+// names the blob or the request for it.
+type BlobError struct {
+	Digest digest.Digest
+	Err    error
+}
+
+// Error is the cause.
+func (e *BlobError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *BlobError) Unwrap() error { return e.Err }
