@@ -1,0 +1,146 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"drayage/pkg/manifest"
+	"drayage/pkg/oci"
+)
+
+// Labels by which a catalog image says where its content lies.
+const (
+	labelConfigs  = "operators.operatorframework.io.index.configs.v1"
+	labelDatabase = "operators.operatorframework.io.index.database.v1"
+)
+
+// Labels by which a pruned image says what it was made from.
+const (
+	labelBaseName   = "org.opencontainers.image.base.name"
+	labelBaseDigest = "org.opencontainers.image.base.digest"
+)
+
+// Request is what somebody wants of one catalog image.
+type Request struct {
+	// Name is the catalog's full reference, Image its image manifest for one platform.
+	Name  string
+	Image ocispec.Descriptor
+	// Packages are the packages to keep; none means all.
+	Packages []string
+	// Full keeps every bundle, and not only the head of each channel.
+	Full bool
+	// Selection, when it is not nil, is what to keep in place of Packages and
+	// Full: what an earlier run chose.
+	Selection []manifest.Package
+}
+
+// Pruned is a pruned catalog image.
+type Pruned struct {
+	Descriptor ocispec.Descriptor
+	Selection  []manifest.Package
+	// Images are the operator bundle images and all images related to them, as
+	// the catalog names them, sorted.
+	Images []string
+	// Warnings are for whoever asked: installed versions that lose their way up.
+	Warnings []string
+}
+
+// Prune makes a pruned image of a catalog image whose manifests are in c: the
+// source image, one layer more, and the command `serve /configs`, since the
+// cache in the source image no longer matches. The same request gives the same
+// digest. The result is validated by the rules of `opm validate` before it is
+// made; only file-based catalogs are read.
+func Prune(ctx context.Context, c *oci.Content, r Request) (*Pruned, error) {
+	img, err := c.ReadImage(ctx, r.Image)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", r.Name, err)
+	}
+	p, err := prune(ctx, c, img, r)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", r.Name, err)
+	}
+	return p, nil
+}
+
+func prune(ctx context.Context, c *oci.Content, img *oci.Image, r Request) (*Pruned, error) {
+	folder, err := configsFolder(img)
+	if err != nil {
+		return nil, err
+	}
+	source, paths, err := load(ctx, c, img, folder, r)
+	if err != nil {
+		return nil, err
+	}
+	selection, warnings := r.Selection, []string(nil)
+	if selection == nil {
+		if selection, warnings, err = source.Select(r.Full); err != nil {
+			return nil, err
+		}
+	}
+	kept, err := source.Keep(selection)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(kept.Validate()...); err != nil {
+		return nil, fmt.Errorf("pruned, it would be no valid catalog: %w", err)
+	}
+	desc, err := build(c, img, folder, paths, kept, r)
+	if err != nil {
+		return nil, err
+	}
+	return &Pruned{Descriptor: desc, Selection: selection, Images: kept.Images(), Warnings: warnings}, nil
+}
+
+// configsFolder is where a file-based catalog image keeps its files.
+func configsFolder(img *oci.Image) (string, error) {
+	labels := img.Config.Config.Labels
+	if folder := strings.Trim(labels[labelConfigs], "/"); folder != "" {
+		return folder, nil
+	}
+	if labels[labelDatabase] != "" {
+		return "", errors.New("is a SQLite catalog, not supported yet: file-based catalogs only")
+	}
+	return "", fmt.Errorf("is no operator catalog: it has no label %s", labelConfigs)
+}
+
+func load(ctx context.Context, c *oci.Content, img *oci.Image, folder string, r Request) (*Catalog, []string, error) {
+	want := r.Packages
+	if r.Selection != nil {
+		want = nil
+		for _, p := range r.Selection {
+			want = append(want, p.Name)
+		}
+	}
+	l := NewLoader(want)
+	paths, err := c.Files(ctx, img, folder, func(name string, r io.Reader) error { return l.Add(name, r) })
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(paths) == 0 {
+		return nil, nil, fmt.Errorf("has no files in /%s", folder)
+	}
+	source, err := l.Catalog()
+	return source, paths, err
+}
+
+func build(c *oci.Content, img *oci.Image, folder string, paths []string, kept *Catalog, r Request) (ocispec.Descriptor, error) {
+	files := kept.Files()
+	whiteouts, err := Whiteouts(paths, files)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	layer, err := Layer(folder, files, whiteouts)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	return c.Append(img, layer, oci.AppendOptions{
+		Cmd:     []string{"serve", "/" + folder},
+		Labels:  map[string]string{labelBaseName: r.Name, labelBaseDigest: r.Image.Digest.String()},
+		Comment: "drayage: pruned catalog",
+	})
+}
