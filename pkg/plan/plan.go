@@ -1,0 +1,333 @@
+// Package plan turns an image set into a packing list: it asks registries what
+// the references stand for, reads what releases and catalogs name, and walks
+// every image down to the size and digest of its last blob. Only manifests are
+// fetched, and the few blobs that have to be read: a release's last layer, a
+// catalog's layers.
+//
+//	Make   image set            -> packing list + content
+//	Pin    saved packing list   -> the same packing list + content, or an error
+package plan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
+
+	"drayage/internal/progress"
+	"drayage/pkg/catalog"
+	"drayage/pkg/imageset"
+	"drayage/pkg/manifest"
+	"drayage/pkg/oci"
+	"drayage/pkg/release"
+)
+
+// DefaultRegistryImage is the registry that nodes run unless somebody says
+// otherwise. Version 3.1 mends an upload race that version 2 has, and is twice
+// as fast.
+const DefaultRegistryImage = "docker.io/library/registry:3"
+
+// Options belong to Make and Pin.
+type Options struct {
+	// RegistryImage is the registry image that travels; empty means DefaultRegistryImage.
+	RegistryImage string
+	// Jobs is how many images are asked for at once. 0 means 8.
+	Jobs     int
+	Progress progress.Func
+}
+
+// Plan is what travels, and where it can be had.
+type Plan struct {
+	Manifest *manifest.Manifest
+	Content  *oci.Content
+	// Warnings are what whoever asked should know, one line each.
+	Warnings []string
+}
+
+// Owners tells for every blob the names of the images that need it.
+func (p *Plan) Owners() map[digest.Digest][]string {
+	var images []oci.Named
+	for _, i := range p.Manifest.Images {
+		images = append(images, oci.Named{Name: i.Name, Descriptor: i.Descriptor})
+	}
+	return oci.Owners(images, p.Content.Manifest)
+}
+
+// Make plans an image set. All images that cannot be had are reported, not the
+// first alone.
+func Make(ctx context.Context, cfg *imageset.Config, source *oci.Source, o Options) (*Plan, error) {
+	p := newPlanner(source, o)
+	o.Progress.Phase("resolve", 0)
+	registry := o.RegistryImage
+	if registry == "" {
+		registry = DefaultRegistryImage
+	}
+	err := errors.Join(
+		p.named(ctx, registry, manifest.RoleRegistry),
+		p.release(ctx, cfg),
+		p.catalogs(ctx, cfg),
+		p.additional(ctx, cfg),
+	)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p.finish(ctx)
+}
+
+// planner collects images. Its methods add to it one after the other; only
+// fetch works on many images at once.
+type planner struct {
+	Options
+	content  *oci.Content
+	list     manifest.Manifest
+	warnings []string
+	platform string // os/arch of the cluster, known once the release is
+}
+
+func newPlanner(source *oci.Source, o Options) *planner {
+	if o.Jobs <= 0 {
+		o.Jobs = 8
+	}
+	return &planner{
+		Options: o, content: oci.NewContent(source),
+		list:     manifest.Manifest{FormatVersion: manifest.FormatVersion},
+		platform: "linux/amd64",
+	}
+}
+
+// named adds one image by the reference that a person wrote.
+func (p *planner) named(ctx context.Context, name string, role manifest.Role) error {
+	ref, err := manifest.ParseRef(name)
+	if err != nil {
+		return err
+	}
+	desc, err := p.content.Resolve(ctx, ref.String())
+	if err != nil {
+		return err
+	}
+	p.add(manifest.Image{Name: ref.String(), Role: role, Descriptor: desc})
+	return nil
+}
+
+func (p *planner) add(i manifest.Image) { p.list.Images = append(p.list.Images, i) }
+
+func (p *planner) release(ctx context.Context, cfg *imageset.Config) error {
+	ref, ok := cfg.ReleaseRef()
+	if !ok {
+		p.platform = "linux/" + cfg.Architecture()
+		return nil
+	}
+	desc, err := p.content.Resolve(ctx, ref.String())
+	if err != nil {
+		return err
+	}
+	r, err := p.readRelease(ctx, ref, desc)
+	if err != nil {
+		return err
+	}
+	p.add(manifest.Image{Name: ref.String(), Role: manifest.RoleRelease, Release: r.Name(), Descriptor: desc})
+	for _, c := range r.Components {
+		p.add(manifest.Image{
+			Name: c.Ref.String(), Role: manifest.RoleComponent, Release: r.Name(), Component: c.Name,
+			Descriptor: ocispec.Descriptor{Digest: c.Ref.Digest},
+		})
+	}
+	return nil
+}
+
+func (p *planner) readRelease(ctx context.Context, ref manifest.Ref, desc ocispec.Descriptor) (*release.Release, error) {
+	p.Progress.Note("", "reading release "+ref.String())
+	if err := p.content.AddImage(ctx, ref.Repository, desc); err != nil {
+		return nil, err
+	}
+	r, err := release.Read(ctx, p.content, ref.String(), desc)
+	if err != nil {
+		return nil, err
+	}
+	p.platform = "linux/" + goArchitecture(r.Architecture)
+	return r, nil
+}
+
+// goArchitecture is the reverse of release.TagArchitecture.
+func goArchitecture(tag string) string {
+	for _, goarch := range []string{"amd64", "arm64"} {
+		if release.TagArchitecture(goarch) == tag {
+			return goarch
+		}
+	}
+	return tag
+}
+
+func (p *planner) catalogs(ctx context.Context, cfg *imageset.Config) error {
+	var errs []error
+	for _, op := range cfg.Mirror.Operators {
+		r := catalog.Request{Full: op.Full}
+		for _, pkg := range op.Packages {
+			r.Packages = append(r.Packages, pkg.Name)
+		}
+		ref, err := manifest.ParseRef(op.Catalog)
+		if err == nil {
+			err = p.catalog(ctx, ref, r)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func (p *planner) catalog(ctx context.Context, ref manifest.Ref, r catalog.Request) error {
+	source, err := p.content.Resolve(ctx, ref.String())
+	if err != nil {
+		return err
+	}
+	pruned, err := p.prune(ctx, ref, source, r, p.platform)
+	if err != nil {
+		return err
+	}
+	p.warnings = append(p.warnings, pruned.Warnings...)
+	p.list.Catalogs = append(p.list.Catalogs, manifest.Catalog{
+		Name: ref.String(), Source: source.Digest, Platform: p.platform, Packages: pruned.Selection,
+	})
+	p.add(manifest.Image{Name: ref.String(), Role: manifest.RoleCatalog, Descriptor: pruned.Descriptor})
+	return p.related(ctx, ref, pruned)
+}
+
+// prune fetches the catalog image of one platform and makes the pruned one.
+// The source itself does not travel; those of its blobs that the pruned image
+// shares do.
+func (p *planner) prune(ctx context.Context, ref manifest.Ref, source ocispec.Descriptor, r catalog.Request, platform string) (*catalog.Pruned, error) {
+	p.Progress.Note("", "reading catalog "+ref.String())
+	img, err := p.content.ForPlatform(source, platform)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", ref, err)
+	}
+	if err := p.content.AddImage(ctx, ref.Repository, img); err != nil {
+		return nil, err
+	}
+	r.Name, r.Image = ref.String(), img
+	return catalog.Prune(ctx, p.content, r)
+}
+
+// related adds what a pruned catalog names.
+func (p *planner) related(ctx context.Context, cat manifest.Ref, pruned *catalog.Pruned) error {
+	var errs []error
+	for _, name := range pruned.Images {
+		ref, err := manifest.ParseRef(name)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: names the image %w", cat, err))
+			continue
+		}
+		p.add(manifest.Image{
+			Name: ref.String(), Role: manifest.RoleOperator, Catalog: cat.String(),
+			Descriptor: ocispec.Descriptor{Digest: ref.Digest},
+		})
+	}
+	return errors.Join(errs...)
+}
+
+func (p *planner) additional(ctx context.Context, cfg *imageset.Config) error {
+	var errs []error
+	for _, i := range cfg.Mirror.AdditionalImages {
+		errs = append(errs, p.named(ctx, i.Name, manifest.RoleAdditional))
+	}
+	return errors.Join(errs...)
+}
+
+// finish fetches the manifests of all images, and counts.
+func (p *planner) finish(ctx context.Context) (*Plan, error) {
+	p.Progress.Phase("walk", 0)
+	p.Progress.Note("", fmt.Sprintf("asking for the manifests of %d images", len(p.list.Images)))
+	if err := p.fetch(ctx); err != nil {
+		return nil, err
+	}
+	p.list.Sort()
+	if err := p.count(); err != nil {
+		return nil, err
+	}
+	if err := p.list.Validate(); err != nil {
+		return nil, err
+	}
+	return &Plan{Manifest: &p.list, Content: p.content, Warnings: p.warnings}, nil
+}
+
+// fetch fetches the manifests of every image, several images at once, and fills
+// in the descriptors that are not known yet.
+func (p *planner) fetch(ctx context.Context) error {
+	var mu sync.Mutex
+	var errs []error
+	var g errgroup.Group
+	g.SetLimit(p.Jobs)
+	for i := range p.list.Images {
+		g.Go(func() error {
+			if err := p.fetchOne(ctx, &p.list.Images[i]); err != nil && ctx.Err() == nil {
+				mu.Lock()
+				defer mu.Unlock()
+				errs = append(errs, err)
+			}
+			return nil
+		})
+	}
+	_ = g.Wait()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return summary(errs)
+}
+
+func (p *planner) fetchOne(ctx context.Context, i *manifest.Image) error {
+	ref, err := manifest.ParseRef(i.Name)
+	if err != nil {
+		return err
+	}
+	if i.Descriptor.MediaType == "" {
+		if i.Descriptor, err = p.content.Resolve(ctx, ref.String()); err != nil {
+			return err
+		}
+	}
+	if err := p.content.AddImage(ctx, ref.Repository, i.Descriptor); err != nil {
+		return fmt.Errorf("%s: %w", strings.TrimSpace(i.Component+" "+i.Name), err)
+	}
+	return nil
+}
+
+// summary keeps a registry that is down from filling the screen with two
+// hundred copies of one line.
+func summary(errs []error) error {
+	const most = 10
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	if n := len(errs) - most; n > 0 {
+		errs = append(errs[:most:most], fmt.Errorf("and %d images more", n))
+	}
+	return errors.Join(errs...)
+}
+
+// count lists all blobs and sums up what each image needs.
+func (p *planner) count() error {
+	var roots []ocispec.Descriptor
+	for i := range p.list.Images {
+		img := &p.list.Images[i]
+		n, err := oci.ImageBytes(img.Descriptor, p.content.Manifest)
+		if err != nil {
+			return fmt.Errorf("%s: %w", img.Name, err)
+		}
+		img.Bytes = n
+		roots = append(roots, img.Descriptor)
+	}
+	parts, err := oci.Parts(roots, p.content.Manifest)
+	if err != nil {
+		return err
+	}
+	p.list.Blobs = nil
+	for _, l := range parts {
+		p.list.Blobs = append(p.list.Blobs, l.Descriptor)
+	}
+	return nil
+}
