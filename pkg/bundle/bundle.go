@@ -1,0 +1,228 @@
+// Package bundle is the file that travels: written on the connected side,
+// opened and proven on the far one.
+//
+// A bundle is one tar in OCI image layout. Its index.json lists every image
+// under its full source reference and, last, the packing list (package
+// manifest) as an OCI artifact. The digest of index.json is the bundle's root:
+// it proves everything else. docs/format.md is the law.
+//
+//	Write    packing list + content -> FILE, FILE.sha256, root
+//	Open     FILE -> packing list + blobs by offset; refuses what is not whole in form
+//	Verify   FILE -> every finding: wrong, missing and superfluous bytes, and whose they are
+package bundle
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"drayage/pkg/manifest"
+	"drayage/pkg/oci"
+)
+
+// PackingListName is the name under which index.json lists the packing list.
+const PackingListName = "drayage/packing-list:v1"
+
+// layout lays a bundle out: the packing list first among the blobs, so that a
+// bundle is known by its first megabyte, then all that the packing list lists.
+func layout(m *manifest.Manifest) (*oci.Layout, map[digest.Digest][]byte, error) {
+	list, err := manifest.Encode(m)
+	if err != nil {
+		return nil, nil, err
+	}
+	own, artifact, err := packingList(list)
+	if err != nil {
+		return nil, nil, err
+	}
+	images := make([]oci.Named, 0, len(m.Images)+1)
+	for _, i := range m.Images {
+		images = append(images, oci.Named{Name: i.Name, Descriptor: i.Descriptor})
+	}
+	images = append(images, oci.Named{Name: PackingListName, Descriptor: artifact})
+	parts := []ocispec.Descriptor{artifact, ocispec.DescriptorEmptyJSON, described(manifest.MediaType, list)}
+	parts[1].Data = nil
+	for _, b := range m.Blobs {
+		if _, mine := own[b.Digest]; !mine {
+			parts = append(parts, b)
+		}
+	}
+	l, err := oci.NewLayout(images, parts)
+	return l, own, err
+}
+
+// Size is how large the bundle of a packing list is, in bytes.
+func Size(m *manifest.Manifest) (int64, error) {
+	l, _, err := layout(m)
+	if err != nil {
+		return 0, err
+	}
+	return l.Size, nil
+}
+
+// packingList wraps the encoded packing list into an artifact manifest: some
+// readers fail on an index whose child is a bare blob.
+func packingList(list []byte) (own map[digest.Digest][]byte, artifact ocispec.Descriptor, err error) {
+	empty := ocispec.DescriptorEmptyJSON
+	raw, err := json.Marshal(ocispec.Manifest{
+		Versioned:    specs.Versioned{SchemaVersion: 2},
+		MediaType:    ocispec.MediaTypeImageManifest,
+		ArtifactType: manifest.ArtifactType,
+		Config:       ocispec.Descriptor{MediaType: empty.MediaType, Digest: empty.Digest, Size: empty.Size},
+		Layers:       []ocispec.Descriptor{described(manifest.MediaType, list)},
+	})
+	if err != nil {
+		return nil, artifact, err
+	}
+	artifact = described(ocispec.MediaTypeImageManifest, raw)
+	artifact.ArtifactType = manifest.ArtifactType
+	own = map[digest.Digest][]byte{artifact.Digest: raw, empty.Digest: empty.Data, digest.FromBytes(list): list}
+	return own, artifact, nil
+}
+
+func described(mediaType string, raw []byte) ocispec.Descriptor {
+	return ocispec.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(raw), Size: int64(len(raw))}
+}
+
+// Bundle is an open bundle.
+type Bundle struct {
+	*oci.Archive
+	// Manifest is its packing list.
+	Manifest *manifest.Manifest
+	file     *os.File
+}
+
+// Close closes the file.
+func (b *Bundle) Close() error { return b.file.Close() }
+
+// InvalidError is a bundle that is not what it should be.
+type InvalidError struct {
+	Path     string
+	Findings []oci.Finding
+}
+
+// Error is the first finding, and how many there are.
+func (e *InvalidError) Error() string {
+	s := e.Path + ": " + e.Findings[0].String()
+	if n := len(e.Findings) - 1; n > 0 {
+		s += fmt.Sprintf(" (and %d more; verify lists them)", n)
+	}
+	return s
+}
+
+// RootError is a bundle that is another than the one that was meant.
+type RootError struct {
+	Path      string
+	Got, Want digest.Digest
+}
+
+// Error names both roots.
+func (e *RootError) Error() string {
+	return fmt.Sprintf("%s: root is %s, want %s", e.Path, e.Got, e.Want)
+}
+
+// Open opens a bundle for reading and checks its form: the tar, index.json, the
+// packing list, and that the three agree. Blobs are proven when they are read.
+// root is the digest that the bundle must have; empty takes any.
+func Open(path string, root digest.Digest) (*Bundle, error) {
+	b, findings, err := open(path, root)
+	if err != nil {
+		return nil, err
+	}
+	if len(findings) > 0 {
+		b.Close()
+		return nil, &InvalidError{path, findings}
+	}
+	return b, nil
+}
+
+// open returns a bundle as far as it can be read, and what is wrong with its
+// form. Manifest is nil when the packing list cannot be read.
+func open(path string, root digest.Digest) (*Bundle, []oci.Finding, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	b, findings, err := read(f, root)
+	if err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	return b, findings, nil
+}
+
+func read(f *os.File, root digest.Digest) (*Bundle, []oci.Finding, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, nil, fmt.Errorf("%s: is no regular file", f.Name())
+	}
+	a, findings := oci.OpenArchive(f, info.Size())
+	if a == nil {
+		return nil, nil, &InvalidError{f.Name(), findings}
+	}
+	if root != "" && a.Root != root {
+		return nil, nil, &RootError{f.Name(), a.Root, root}
+	}
+	b := &Bundle{Archive: a, file: f}
+	b.Manifest, err = b.packingList()
+	if err != nil {
+		return b, append(findings, oci.Finding{Problem: err.Error()}), nil
+	}
+	return b, append(findings, b.disagreements()...), nil
+}
+
+// packingList reads the packing list out of its artifact.
+func (b *Bundle) packingList() (*manifest.Manifest, error) {
+	i := slices.IndexFunc(b.Images, func(n oci.Named) bool { return n.Descriptor.ArtifactType == manifest.ArtifactType })
+	if i < 0 {
+		return nil, errors.New("packing list: index.json names none")
+	}
+	raw, err := b.Archive.Manifest(b.Images[i].Descriptor)
+	if err != nil {
+		return nil, fmt.Errorf("packing list: %w", err)
+	}
+	links, err := oci.Links(b.Images[i].Descriptor.MediaType, raw)
+	if err != nil {
+		return nil, fmt.Errorf("packing list: %w", err)
+	}
+	if len(links) != 2 || links[1].Descriptor.MediaType != manifest.MediaType {
+		return nil, fmt.Errorf("packing list: its artifact %s does not hold one", b.Images[i].Descriptor.Digest)
+	}
+	list, err := b.ReadBlob(links[1].Descriptor, manifest.MaxSize)
+	if err != nil {
+		return nil, fmt.Errorf("packing list: %w", err)
+	}
+	return manifest.Decode(list)
+}
+
+// disagreements compares the tar with the one layout that its packing list
+// gives: the same images and the same blobs, in the same places.
+func (b *Bundle) disagreements() []oci.Finding {
+	l, _, err := layout(b.Manifest)
+	if err != nil {
+		return []oci.Finding{{Problem: err.Error()}}
+	}
+	var findings []oci.Finding
+	if l.Root != b.Root {
+		findings = append(findings, oci.Finding{Entry: "index.json", Problem: "does not list what the packing list lists"})
+	}
+	have := map[string]oci.Entry{}
+	for _, e := range b.Entries() {
+		have[e.Name] = e
+	}
+	for _, e := range l.Blobs {
+		if got, ok := have[e.Name]; ok && got != e {
+			findings = append(findings, oci.Finding{Entry: e.Name,
+				Problem: fmt.Sprintf("lies at %d with %d bytes, the packing list puts it at %d with %d", got.Offset, got.Size, e.Offset, e.Size)})
+		}
+	}
+	return findings
+}

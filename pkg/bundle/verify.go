@@ -1,0 +1,50 @@
+package bundle
+
+import (
+	"context"
+
+	"github.com/opencontainers/go-digest"
+
+	"drayage/internal/progress"
+	"drayage/pkg/oci"
+)
+
+// Report is the result of a verification.
+type Report struct {
+	Path string        `json:"path"`
+	Root digest.Digest `json:"root"`
+	// RootChecked says that the root was compared with one that was given.
+	RootChecked bool `json:"rootChecked"`
+	// Images and Blobs count what index.json lists and what the tar holds, the
+	// packing list's own artifact left out of Images.
+	Images   int           `json:"images"`
+	Blobs    int           `json:"blobs"`
+	Bytes    int64         `json:"bytes"`
+	Findings []oci.Finding `json:"findings"`
+}
+
+// Verify proves a whole bundle: its form, each blob's size and sha256, that
+// every reference leads somewhere and that nothing is there that nothing names.
+// What is wrong with the bundle is in the report; an error means that it could
+// not be judged: not read, not a bundle at all ([InvalidError]), or another one
+// than was meant ([RootError]).
+func Verify(ctx context.Context, path string, root digest.Digest, p progress.Func) (*Report, error) {
+	b, findings, err := open(path, root)
+	if err != nil {
+		return nil, err
+	}
+	defer b.Close()
+	p.Phase("verify", b.Size())
+	content, err := b.Archive.Verify(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	r := &Report{Path: path, Root: b.Root, RootChecked: root != "", Bytes: b.Size(), Findings: append(findings, content...)}
+	for _, i := range b.Images {
+		if i.Name != PackingListName {
+			r.Images++
+		}
+	}
+	r.Blobs = max(0, len(b.Entries())-2)
+	return r, nil
+}

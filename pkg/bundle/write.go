@@ -1,0 +1,173 @@
+package bundle
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sys/unix"
+
+	"drayage/internal/durable"
+	"drayage/internal/progress"
+	"drayage/pkg/manifest"
+	"drayage/pkg/oci"
+)
+
+// partial is what a bundle is called until it is whole.
+const partial = ".partial"
+
+// OpenFunc gives a blob's content, unproven: Write proves it.
+type OpenFunc = func(context.Context, ocispec.Descriptor) (io.ReadCloser, error)
+
+// WriteOptions belong to Write.
+type WriteOptions struct {
+	// Jobs is how many blobs are fetched at once; 0 means 6.
+	Jobs     int
+	Progress progress.Func
+	// Owners are the names of the images that need each blob, for errors. It may be nil.
+	Owners map[digest.Digest][]string
+}
+
+// Written says what Write wrote.
+type Written struct {
+	Path string        `json:"path"`
+	Root digest.Digest `json:"root"`
+	// SHA256 is that of the whole file, in hex, as FILE.sha256 has it.
+	SHA256 string `json:"sha256"`
+	Bytes  int64  `json:"bytes"`
+	Images int    `json:"images"`
+	Blobs  int    `json:"blobs"`
+}
+
+// SpaceError is a medium that is too small, found before anything is written.
+type SpaceError struct {
+	Path       string
+	Need, Have int64
+}
+
+// Error names both sizes, in bytes.
+func (e *SpaceError) Error() string {
+	return fmt.Sprintf("%s: the bundle has %d bytes, %d are free here", e.Path, e.Need, e.Have)
+}
+
+// Unwrap makes it the operating system's "no space left".
+func (e *SpaceError) Unwrap() error { return unix.ENOSPC }
+
+// Write writes the bundle of a packing list to a file, and FILE.sha256 beside
+// it. Blobs are read from open. Nothing stands under the final name before it
+// is whole, on the medium and proven; a bundle that was there before is replaced
+// then and not sooner. When Write fails or ctx ends, nothing is left behind.
+func Write(ctx context.Context, m *manifest.Manifest, open OpenFunc, path string, o WriteOptions) (*Written, error) {
+	l, own, err := layout(m)
+	if err != nil {
+		return nil, err
+	}
+	f, err := create(path+partial, l.Size)
+	if err != nil {
+		return nil, err
+	}
+	o.Progress.Phase("write", partBytes(l))
+	sum, err := l.Write(ctx, f, o.opener(own, open), oci.WriteOptions{Jobs: o.Jobs, Progress: o.Progress})
+	if err == nil {
+		err = finish(f, path, sum)
+	}
+	if err != nil {
+		f.Close()
+		return nil, errors.Join(o.explain(err), os.Remove(f.Name()))
+	}
+	return &Written{Path: path, Root: l.Root, SHA256: sum, Bytes: l.Size, Images: len(m.Images), Blobs: len(l.Blobs)}, nil
+}
+
+func partBytes(l *oci.Layout) int64 {
+	var n int64
+	for _, p := range l.Parts {
+		n += p.Size
+	}
+	return n
+}
+
+// opener adds the blobs of the packing list to those that open knows.
+func (o WriteOptions) opener(own map[digest.Digest][]byte, open OpenFunc) OpenFunc {
+	return func(ctx context.Context, d ocispec.Descriptor) (io.ReadCloser, error) {
+		if raw, mine := own[d.Digest]; mine {
+			return io.NopCloser(bytes.NewReader(raw)), nil
+		}
+		return open(ctx, d)
+	}
+}
+
+// create makes the partial file, holds it against a second build to the same
+// name, and reserves its space.
+func create(name string, size int64) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+		f.Close()
+		return nil, fmt.Errorf("%s: another build is writing it", name)
+	}
+	err = f.Truncate(0) // what a killed build left counts as free
+	if err == nil {
+		err = reserve(f, size)
+	}
+	if err != nil {
+		f.Close()
+		os.Remove(name)
+		return nil, err
+	}
+	return f, nil
+}
+
+// reserve fails early where there is too little room. Where the file system
+// can, the space is taken at once, so that nobody else takes it meanwhile.
+func reserve(f *os.File, size int64) error {
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(int(f.Fd()), &fs); err == nil {
+		if free := int64(fs.Bavail) * fs.Bsize; free < size {
+			return &SpaceError{f.Name(), size, free}
+		}
+	}
+	err := unix.Fallocate(int(f.Fd()), 0, 0, size)
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EFBIG) || errors.Is(err, unix.EDQUOT) {
+		return &os.PathError{Op: "reserve", Path: f.Name(), Err: err}
+	}
+	return nil
+}
+
+// finish brings the file onto the medium and under its name, and its checksum
+// beside it.
+func finish(f *os.File, path, sum string) error {
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	return durable.WriteFile(path+".sha256", []byte(sum+"  "+filepath.Base(path)+"\n"))
+}
+
+// explain says of a blob that could not be had which images need it.
+func (o WriteOptions) explain(err error) error {
+	var blob *oci.BlobError
+	if !errors.As(err, &blob) {
+		return err
+	}
+	switch names := o.Owners[blob.Digest]; len(names) {
+	case 0:
+		return err
+	case 1:
+		return fmt.Errorf("%s: %w", names[0], err)
+	default:
+		return fmt.Errorf("%s and %d more: %w", names[0], len(names)-1, err)
+	}
+}
