@@ -1,0 +1,141 @@
+// Package importer brings a bundle's content to a site: it pushes the images to
+// every node's registry, straight from the tar by offset.
+//
+// # What one node gets
+//
+// All nodes get the same, at the same time, and none waits for another. On one
+// node the order is: every blob, then the image manifests, then the indexes
+// that name them, then the tags. A cluster that finds an image's manifest on a
+// mirror does not turn to the next mirror when a blob is missing there, so a
+// node shows an image only when it is whole.
+//
+// What a node has is asked for and not sent again: blobs by digest and size,
+// manifests by digest, tags by what they point at. So a second run costs only
+// questions, and a run that was cut goes on where it was cut.
+//
+// A blob that several repositories need is sent to one of them and mounted into
+// the others. There are never two writers of one blob on one registry: versions
+// of the CNCF registry before 3.1 lose that race.
+package importer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"drayage/internal/progress"
+	"drayage/pkg/bundle"
+	"drayage/pkg/oci"
+	"drayage/pkg/site"
+)
+
+// PushOptions belong to Push.
+type PushOptions struct {
+	Client *oci.Client
+	// Nodes are those of the site that are to be filled.
+	Nodes []site.Node
+	// Jobs is how many requests one node sees at once. 0 means 4.
+	Jobs     int
+	Progress progress.Func
+}
+
+// NodeResult says what became of one node.
+type NodeResult struct {
+	Node string `json:"node"`
+	Host string `json:"host"`
+	// Images is how many images stand on the node under their names, all of
+	// them when Error is empty.
+	Images int `json:"images"`
+	// Sent, Mounted and Present count blobs by what had to be done; a blob that
+	// two repositories need counts twice.
+	Sent    int `json:"blobsSent"`
+	Mounted int `json:"blobsMounted"`
+	Present int `json:"blobsPresent"`
+	// BytesSent are the bytes of blobs that went over the wire.
+	BytesSent int64   `json:"bytesSent"`
+	Seconds   float64 `json:"seconds"`
+	Error     string  `json:"error,omitempty"`
+}
+
+// NodesError says that some nodes are not whole. The others are.
+type NodesError struct {
+	Failed, Of int
+	Errs       []error
+}
+
+// Error has one line for each node that failed.
+func (e *NodesError) Error() string {
+	lines := make([]string, 0, len(e.Errs))
+	for _, err := range e.Errs {
+		lines = append(lines, err.Error())
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap returns the nodes' errors.
+func (e *NodesError) Unwrap() []error { return e.Errs }
+
+// Push fills the registries of a site's nodes, all at once. A node that fails
+// does not stop the others: the results say how each fared, in the order of
+// o.Nodes, and the error is a [NodesError]. When ctx ends, it is ctx's error.
+func Push(ctx context.Context, b *bundle.Bundle, s *site.Site, o PushOptions) ([]NodeResult, error) {
+	if o.Jobs <= 0 {
+		o.Jobs = 4
+	}
+	work, err := newWork(b, s.Repositories)
+	if err != nil {
+		return nil, err
+	}
+	o.Progress.Phase("push", work.bytes*int64(len(o.Nodes)))
+	results := make([]NodeResult, len(o.Nodes))
+	errs := make([]error, len(o.Nodes))
+	var wg sync.WaitGroup
+	for i, n := range o.Nodes {
+		wg.Go(func() { results[i], errs[i] = pushNode(ctx, b, s, n, work, o) })
+	}
+	wg.Wait()
+	if ctx.Err() != nil {
+		return results, ctx.Err()
+	}
+	return results, failed(errs)
+}
+
+func failed(errs []error) error {
+	e := &NodesError{Of: len(errs)}
+	for _, err := range errs {
+		if err != nil {
+			e.Failed++
+			e.Errs = append(e.Errs, err)
+		}
+	}
+	if e.Failed == 0 {
+		return nil
+	}
+	return e
+}
+
+func pushNode(ctx context.Context, b *bundle.Bundle, s *site.Site, n site.Node, w *work, o PushOptions) (NodeResult, error) {
+	start := time.Now()
+	p := &pusher{
+		client: o.Client, archive: b.Archive, jobs: o.Jobs, report: o.Progress,
+		host: oci.Repository{Host: n.Host(s.Registry), Insecure: s.Registry.PlainHTTP},
+	}
+	err := p.push(ctx, w)
+	r := p.result
+	r.Node, r.Host = n.Name, p.host.Host
+	r.Seconds = time.Since(start).Seconds()
+	switch {
+	case errors.Is(err, context.Canceled):
+		r.Error = "cancelled"
+	case err != nil:
+		err = fmt.Errorf("%s: %w", n.Name, err)
+		r.Error = err.Error()
+		o.Progress.Note(n.Name, "stopped: "+err.Error())
+	default:
+		o.Progress.Note(n.Name, fmt.Sprintf("done: %d images whole, %d blobs sent, %d mounted, %d there already", r.Images, r.Sent, r.Mounted, r.Present))
+	}
+	return r, err
+}

@@ -1,0 +1,158 @@
+package importer
+
+import (
+	"context"
+	"io"
+	"sync"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
+
+	"drayage/internal/progress"
+	"drayage/pkg/oci"
+)
+
+// pusher fills one node.
+type pusher struct {
+	client  *oci.Client
+	archive *oci.Archive
+	host    oci.Repository // Path is filled in by in()
+	jobs    int
+	report  progress.Func
+
+	mu     sync.Mutex
+	result NodeResult
+}
+
+// in is a repository on this node.
+func (p *pusher) in(repo string) oci.Repository {
+	r := p.host
+	r.Path = repo
+	return r
+}
+
+// push sends everything in its order. Each stage ends before the next begins.
+func (p *pusher) push(ctx context.Context, w *work) error {
+	if err := each(ctx, p.jobs, w.blobs, p.blob); err != nil {
+		return err
+	}
+	// One after the other: an index comes after the manifests that it names.
+	if err := each(ctx, 1, w.manifests, p.manifest); err != nil {
+		return err
+	}
+	return each(ctx, p.jobs, w.tags, func(ctx context.Context, m manifestWork) error {
+		if err := p.manifest(ctx, m); err != nil {
+			return err
+		}
+		p.count(func(r *NodeResult) { r.Images++ })
+		return nil
+	})
+}
+
+// each does work on several items at once and ends at the first error.
+func each[T any](ctx context.Context, jobs int, items []T, do func(context.Context, T) error) error {
+	g, one := errgroup.WithContext(ctx)
+	g.SetLimit(jobs)
+	for _, item := range items {
+		if one.Err() != nil {
+			break
+		}
+		g.Go(func() error { return do(one, item) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+func (p *pusher) count(change func(*NodeResult)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change(&p.result)
+}
+
+// blob brings one blob into every repository that needs it: sent once at most,
+// mounted from there into the others.
+func (p *pusher) blob(ctx context.Context, b blobWork) error {
+	from := ""
+	var lacking []string
+	for _, repo := range b.repos {
+		there, err := p.client.HasBlob(ctx, p.in(repo), b.desc)
+		if err != nil {
+			return err
+		}
+		if !there {
+			lacking = append(lacking, repo)
+			continue
+		}
+		from = repo
+		p.count(func(r *NodeResult) { r.Present++ })
+	}
+	// The bar counts each blob once: as it is sent, or here.
+	if from != "" || len(lacking) == 0 {
+		p.report.Advance(b.desc.Size)
+	}
+	for _, repo := range lacking {
+		if err := p.bring(ctx, b.desc, repo, from); err != nil {
+			return err
+		}
+		from = repo
+	}
+	return nil
+}
+
+// bring mounts a blob from another repository, or sends it.
+func (p *pusher) bring(ctx context.Context, d ocispec.Descriptor, repo, from string) error {
+	if from != "" {
+		mounted, err := p.client.Mount(ctx, p.in(repo), d.Digest, from)
+		if err != nil {
+			return err
+		}
+		if mounted {
+			p.count(func(r *NodeResult) { r.Mounted++ })
+			return nil
+		}
+	}
+	report := p.report
+	if from != "" { // counted when it was first there
+		report = nil
+	}
+	var last *countedReader
+	err := p.client.PutBlob(ctx, p.in(repo), d, func() (io.ReadCloser, error) {
+		if last != nil { // another attempt: what the last one reported did not count
+			report.Advance(-last.n)
+		}
+		r, err := p.archive.Open(ctx, d)
+		last = &countedReader{ReadCloser: r, p: p, report: report}
+		return last, err
+	})
+	if err == nil {
+		p.count(func(r *NodeResult) { r.Sent++ })
+	}
+	return err
+}
+
+// countedReader counts what goes over the wire.
+type countedReader struct {
+	io.ReadCloser
+	p      *pusher
+	report progress.Func
+	n      int64
+}
+
+func (c *countedReader) Read(b []byte) (int, error) {
+	n, err := c.ReadCloser.Read(b)
+	c.n += int64(n)
+	c.report.Advance(int64(n))
+	c.p.count(func(r *NodeResult) { r.BytesSent += int64(n) })
+	return n, err
+}
+
+// manifest puts a manifest where it is not yet.
+func (p *pusher) manifest(ctx context.Context, m manifestWork) error {
+	have, err := p.client.ManifestDigest(ctx, p.in(m.repo), m.ref)
+	if err != nil || have == m.desc.Digest {
+		return err
+	}
+	return p.client.PutManifest(ctx, p.in(m.repo), m.ref, m.desc.MediaType, m.raw)
+}
