@@ -1,0 +1,108 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"drayage/internal/cmdline"
+	"drayage/internal/progress"
+	"drayage/internal/ui"
+	"drayage/pkg/bundle"
+	"drayage/pkg/oci"
+	"drayage/pkg/plan"
+)
+
+func buildCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "build",
+		Usage: "write the bundle: each byte fetched once and written once",
+		Description: "Plans the image set, or takes a saved plan, and writes the bundle to FILE and its\n" +
+			"checksum to FILE.sha256. The root that it prints proves the bundle on the far side:\n" +
+			"write it down and carry it separately.\n\n" +
+			"   bundle build -c imageset.yaml --authfile pull-secret.json -o /media/usb/site.bundle.tar",
+		Flags: append(sourceFlags(),
+			&cli.StringFlag{Name: "plan", Usage: "build what `FILE` pins, in place of -c"},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "the bundle's `FILE`"}),
+		Action: runBuild,
+	}
+}
+
+func runBuild(c *cli.Context) error {
+	out, err := checkBuildFlags(c)
+	if err != nil {
+		return err
+	}
+	source, err := newSource(c, filepath.Dir(out))
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	u := ui.New(os.Stderr)
+	p, err := planOrPin(c, source, u.Progress())
+	if err != nil {
+		u.Close()
+		return err
+	}
+	written, err := bundle.Write(c.Context, p.Manifest, p.Content.Open, out, bundle.WriteOptions{
+		Jobs: c.Int("jobs"), Progress: u.Progress(), Owners: p.Owners(),
+	})
+	u.Close()
+	if err != nil {
+		return err
+	}
+	cmdline.Warn(c, p.Warnings)
+	return printWritten(c, written)
+}
+
+// checkBuildFlags finds out before anything is fetched whether the bundle can
+// be written where it should go.
+func checkBuildFlags(c *cli.Context) (out string, err error) {
+	if err := cmdline.NoArgs(c); err != nil {
+		return "", err
+	}
+	if err := checkSourceFlags(c); err != nil {
+		return "", err
+	}
+	out = c.String("output")
+	switch {
+	case out == "":
+		return "", cmdline.Usagef("build: where to? bundle build -c imageset.yaml -o /media/usb/site.bundle.tar")
+	case (c.String("config") == "") == (c.String("plan") == ""):
+		return "", cmdline.Usagef("build: give either an image set (-c) or a saved plan (--plan)")
+	}
+	if info, err := os.Stat(filepath.Dir(out)); err != nil {
+		return "", &cmdline.UsageError{Err: err}
+	} else if !info.IsDir() {
+		return "", cmdline.Usagef("%s: is no folder", filepath.Dir(out))
+	}
+	if info, err := os.Stat(out); err == nil && !info.Mode().IsRegular() {
+		return "", cmdline.Usagef("%s: is there and is no regular file", out)
+	}
+	return out, nil
+}
+
+func planOrPin(c *cli.Context, source *oci.Source, p progress.Func) (*plan.Plan, error) {
+	if path := c.String("plan"); path != "" {
+		m, err := readPlan(path)
+		if err != nil {
+			return nil, err
+		}
+		return plan.Pin(c.Context, m, source, planOptions(c, p))
+	}
+	cfg, err := readConfig(c)
+	if err != nil {
+		return nil, err
+	}
+	return plan.Make(c.Context, cfg, source, planOptions(c, p))
+}
+
+func printWritten(c *cli.Context, w *bundle.Written) error {
+	if c.Bool("json") {
+		return cmdline.PrintJSON(c.App.Writer, w)
+	}
+	_, err := fmt.Fprintf(c.App.Writer, "%s: %d images, %d blobs, %s\nroot %s\n", w.Path, w.Images, w.Blobs, ui.Bytes(w.Bytes), w.Root)
+	return err
+}

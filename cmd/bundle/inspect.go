@@ -1,0 +1,86 @@
+package main
+
+import (
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/urfave/cli/v2"
+
+	"drayage/internal/cmdline"
+	"drayage/internal/ui"
+	"drayage/pkg/bundle"
+	"drayage/pkg/manifest"
+)
+
+func inspectCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "inspect",
+		Usage:     "list what a bundle holds, from its packing list",
+		ArgsUsage: "FILE",
+		Description: "Reads the front of the file and the headers, not the layers: it is quick, and it\n" +
+			"proves nothing about them. `bundle verify` does.\n\n" +
+			"   bundle inspect /media/usb/site.bundle.tar",
+		Flags: []cli.Flag{cmdline.JSONFlag},
+		Action: func(c *cli.Context) error {
+			path, err := cmdline.Arg(c, "FILE")
+			if err != nil {
+				return err
+			}
+			b, err := bundle.Open(path, "")
+			if err != nil {
+				return err
+			}
+			defer b.Close()
+			return printBundle(c, path, b)
+		},
+	}
+}
+
+// inspectResult is what --json prints; docs/json.md describes it.
+type inspectResult struct {
+	Path        string             `json:"path"`
+	Root        digest.Digest      `json:"root"`
+	Bytes       int64              `json:"bytes"`
+	UniqueBytes int64              `json:"uniqueBytes"`
+	TotalBytes  int64              `json:"totalBytes"`
+	Roles       []roleResult       `json:"roles"`
+	Manifest    *manifest.Manifest `json:"manifest"`
+}
+
+func printBundle(c *cli.Context, path string, b *bundle.Bundle) error {
+	m := b.Manifest
+	if c.Bool("json") {
+		return cmdline.PrintJSON(c.App.Writer, inspectResult{
+			Path: path, Root: b.Root, Bytes: b.Size(), UniqueBytes: m.UniqueBytes(), TotalBytes: m.TotalBytes(),
+			Roles: byRole(m), Manifest: m,
+		})
+	}
+	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ROLE\tIMAGE\tDIGEST\tSIZE")
+	for _, i := range m.Images {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", i.Role, title(i), i.Descriptor.Digest.Encoded()[:12], ui.Bytes(i.Bytes))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, cat := range m.Catalogs {
+		fmt.Fprintf(c.App.Writer, "\ncatalog %s, pruned from %s:\n", cat.Name, cat.Source)
+		for _, p := range cat.Packages {
+			for _, ch := range p.Channels {
+				fmt.Fprintf(c.App.Writer, "  %s, channel %s: %d versions, %s\n", p.Name, ch.Name, len(ch.Bundles), ch.Bundles[len(ch.Bundles)-1])
+			}
+		}
+	}
+	_, err := fmt.Fprintf(c.App.Writer, "\n%d images, %d blobs, %s; %s if nothing were shared\nroot %s\n",
+		len(m.Images), len(m.Blobs), ui.Bytes(m.UniqueBytes()), ui.Bytes(m.TotalBytes()), b.Root)
+	return err
+}
+
+// title is what a person calls an image.
+func title(i manifest.Image) string {
+	if i.Role == manifest.RoleComponent {
+		return i.Release + " " + i.Component
+	}
+	return i.Name
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v2"
+
+	"drayage/internal/cmdline"
+	"drayage/internal/durable"
+	"drayage/internal/ui"
+	"drayage/pkg/bundle"
+	"drayage/pkg/manifest"
+	"drayage/pkg/plan"
+)
+
+func planCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "plan",
+		Usage: "say what would travel, without fetching it",
+		Description: "Asks registries what the image set stands for and prints images by role and bytes.\n" +
+			"A plan that is saved with -o pins every digest: `bundle build --plan` builds just that.\n\n" +
+			"   bundle plan -c imageset.yaml -o plan.json",
+		Flags: append(sourceFlags(),
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "save the plan to `FILE`"}),
+		Action: runPlan,
+	}
+}
+
+func runPlan(c *cli.Context) error {
+	if err := cmdline.NoArgs(c); err != nil {
+		return err
+	}
+	if c.String("config") == "" {
+		return cmdline.Usagef("plan: which image set? bundle plan -c imageset.yaml")
+	}
+	if err := checkSourceFlags(c); err != nil {
+		return err
+	}
+	p, err := makePlan(c)
+	if err != nil {
+		return err
+	}
+	cmdline.Warn(c, p.Warnings)
+	if out := c.String("output"); out != "" {
+		raw, err := manifest.Encode(p.Manifest)
+		if err != nil {
+			return err
+		}
+		if err := durable.WriteFile(out, raw); err != nil {
+			return err
+		}
+	}
+	return printPlan(c, p)
+}
+
+func makePlan(c *cli.Context) (*plan.Plan, error) {
+	cfg, err := readConfig(c)
+	if err != nil {
+		return nil, err
+	}
+	source, err := newSource(c, "")
+	if err != nil {
+		return nil, err
+	}
+	defer source.Close()
+	u := ui.New(os.Stderr)
+	defer u.Close()
+	return plan.Make(c.Context, cfg, source, planOptions(c, u.Progress()))
+}
+
+// planResult is what --json prints; docs/json.md describes it.
+type planResult struct {
+	Roles       []roleResult       `json:"roles"`
+	Images      int                `json:"images"`
+	Blobs       int                `json:"blobs"`
+	UniqueBytes int64              `json:"uniqueBytes"`
+	TotalBytes  int64              `json:"totalBytes"`
+	BundleBytes int64              `json:"bundleBytes"`
+	Warnings    []string           `json:"warnings"`
+	Manifest    *manifest.Manifest `json:"manifest"`
+}
+
+type roleResult struct {
+	Role   manifest.Role `json:"role"`
+	Images int           `json:"images"`
+	Bytes  int64         `json:"bytes"`
+}
+
+func printPlan(c *cli.Context, p *plan.Plan) error {
+	m := p.Manifest
+	size, err := bundle.Size(m)
+	if err != nil {
+		return err
+	}
+	r := planResult{
+		Roles: byRole(m), Images: len(m.Images), Blobs: len(m.Blobs), UniqueBytes: m.UniqueBytes(),
+		TotalBytes: m.TotalBytes(), BundleBytes: size, Warnings: append([]string{}, p.Warnings...), Manifest: m,
+	}
+	if c.Bool("json") {
+		return cmdline.PrintJSON(c.App.Writer, r)
+	}
+	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 3, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "role\timages\tbytes\t")
+	for _, role := range r.Roles {
+		fmt.Fprintf(w, "%s\t%d\t%s\t\n", role.Role, role.Images, ui.Bytes(role.Bytes))
+	}
+	fmt.Fprintf(w, "all\t%d\t%s\t\n", r.Images, ui.Bytes(r.TotalBytes))
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(c.App.Writer, "unique: %s in %d blobs; the bundle will have %d bytes\n", ui.Bytes(r.UniqueBytes), r.Blobs, r.BundleBytes)
+	return err
+}
+
+// byRole sums up images by role, in the order of the roles. Bytes are those of
+// each image by itself: what roles share is counted in each.
+func byRole(m *manifest.Manifest) []roleResult {
+	var rows []roleResult
+	for _, role := range manifest.Roles {
+		row := roleResult{Role: role}
+		for _, i := range m.Images {
+			if i.Role == role {
+				row.Images++
+				row.Bytes += i.Bytes
+			}
+		}
+		if row.Images > 0 {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"drayage/internal/cmdline"
+	"drayage/internal/progress"
+	"drayage/pkg/imageset"
+	"drayage/pkg/manifest"
+	"drayage/pkg/oci"
+	"drayage/pkg/plan"
+)
+
+// sourceFlags say what travels and how registries are reached; plan and build
+// have them alike.
+func sourceFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "config", Aliases: []string{"c"}, Usage: "the image set: an ImageSetConfiguration in `FILE`"},
+		&cli.StringFlag{Name: "registry-image", Value: plan.DefaultRegistryImage, Usage: "the registry that nodes run: `IMAGE`"},
+		&cli.StringFlag{Name: "authfile", Usage: "credentials (a pull secret) in `FILE`; else REGISTRY_AUTH_FILE, docker's or podman's own"},
+		&cli.StringFlag{Name: "registries-conf", Usage: "mirrors and insecure registries in `FILE`; else CONTAINERS_REGISTRIES_CONF or the system's own"},
+		&cli.IntFlag{Name: "jobs", Value: 6, Usage: "how many `N` downloads at a time"},
+		&cli.DurationFlag{Name: "timeout", Value: oci.DefaultTimeout, Usage: "give up on a registry that is silent for this `TIME`"},
+		cmdline.JSONFlag,
+	}
+}
+
+// newSource makes the source of all content. spool is the folder for what has
+// to be read before the bundle is begun.
+func newSource(c *cli.Context, spool string) (*oci.Source, error) {
+	s, err := oci.NewSource(oci.SourceOptions{
+		ClientOptions:  oci.ClientOptions{AuthFile: c.String("authfile"), Timeout: c.Duration("timeout")},
+		RegistriesConf: c.String("registries-conf"),
+		SpoolDir:       spool,
+	})
+	if err != nil {
+		return nil, &cmdline.UsageError{Err: err}
+	}
+	return s, nil
+}
+
+func planOptions(c *cli.Context, p progress.Func) plan.Options {
+	return plan.Options{RegistryImage: c.String("registry-image"), Jobs: c.Int("jobs"), Progress: p}
+}
+
+// readConfig reads the image set that -c names.
+func readConfig(c *cli.Context) (*imageset.Config, error) {
+	cfg, err := imageset.Read(c.String("config"))
+	if err != nil {
+		return nil, &cmdline.UsageError{Err: err}
+	}
+	return cfg, nil
+}
+
+// readPlan reads a plan that `bundle plan -o` saved.
+func readPlan(path string) (*manifest.Manifest, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, &cmdline.UsageError{Err: err}
+	}
+	if info.Size() > manifest.MaxSize {
+		return nil, cmdline.Usagef("%s: %d bytes, a plan has at most %d", path, info.Size(), manifest.MaxSize)
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, &cmdline.UsageError{Err: err}
+	}
+	m, err := manifest.Decode(raw)
+	if err != nil {
+		return nil, &cmdline.UsageError{Err: fmt.Errorf("%s: %w", path, err)}
+	}
+	return m, nil
+}
+
+// checkSourceFlags refuses numbers that make no sense.
+func checkSourceFlags(c *cli.Context) error {
+	switch {
+	case c.Int("jobs") < 1 || c.Int("jobs") > 64:
+		return cmdline.Usagef("--jobs %d: want 1 to 64", c.Int("jobs"))
+	case c.Duration("timeout") < time.Second:
+		return cmdline.Usagef("--timeout %s: want a second at least", c.Duration("timeout"))
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/urfave/cli/v2"
+
+	"drayage/internal/cmdline"
+	"drayage/internal/ui"
+	"drayage/pkg/bundle"
+	"drayage/pkg/importer"
+	"drayage/pkg/oci"
+	"drayage/pkg/site"
+)
+
+func pushCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "push",
+		Usage:     "fill the registries of all nodes at once, straight from the file",
+		ArgsUsage: "FILE",
+		Description: "What a node has already is not sent again. A node that is down does not stop the\n" +
+			"others: the exit code is 4, and the same command again finishes the rest.\n\n" +
+			"   import push --site site.yaml /media/usb/site.bundle.tar",
+		Flags: []cli.Flag{
+			siteFlag, cmdline.RootFlag,
+			&cli.StringSliceFlag{Name: "node", Usage: "only the node `NAME`; may be given several times"},
+			&cli.StringFlag{Name: "authfile", Usage: "credentials of the nodes' registries in `FILE`"},
+			&cli.IntFlag{Name: "jobs", Value: 4, Usage: "how many `N` requests one node gets at a time"},
+			&cli.DurationFlag{Name: "timeout", Value: oci.DefaultTimeout, Usage: "give up on a node that is silent for this `TIME`"},
+			cmdline.JSONFlag,
+		},
+		Action: runPush,
+	}
+}
+
+func runPush(c *cli.Context) error {
+	s, nodes, client, err := pushTargets(c)
+	if err != nil {
+		return err
+	}
+	b, err := openBundle(c)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	u := ui.New(os.Stderr)
+	results, err := importer.Push(c.Context, b, s, importer.PushOptions{
+		Client: client, Nodes: nodes, Jobs: c.Int("jobs"), Progress: u.Progress(),
+	})
+	u.Close()
+	if results == nil {
+		return err
+	}
+	return errors.Join(printPush(c, b, results), err)
+}
+
+// pushTargets reads everything about the site before the bundle is opened.
+func pushTargets(c *cli.Context) (*site.Site, []site.Node, *oci.Client, error) {
+	if _, err := cmdline.Arg(c, "FILE"); err != nil {
+		return nil, nil, nil, err
+	}
+	s, err := readSite(c)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	nodes, err := s.Select(c.StringSlice("node"))
+	if err != nil {
+		return nil, nil, nil, &cmdline.UsageError{Err: err}
+	}
+	if c.Int("jobs") < 1 || c.Int("jobs") > 64 {
+		return nil, nil, nil, cmdline.Usagef("--jobs %d: want 1 to 64", c.Int("jobs"))
+	}
+	if c.Duration("timeout") < time.Second {
+		return nil, nil, nil, cmdline.Usagef("--timeout %s: want a second at least", c.Duration("timeout"))
+	}
+	client, err := oci.NewClient(oci.ClientOptions{AuthFile: c.String("authfile"), Timeout: c.Duration("timeout")})
+	if err != nil {
+		return nil, nil, nil, &cmdline.UsageError{Err: err}
+	}
+	return s, nodes, client, nil
+}
+
+// pushResult is what --json prints; docs/json.md describes it.
+type pushResult struct {
+	Root  digest.Digest         `json:"root"`
+	Nodes []importer.NodeResult `json:"nodes"`
+}
+
+func printPush(c *cli.Context, b *bundle.Bundle, results []importer.NodeResult) error {
+	if c.Bool("json") {
+		return cmdline.PrintJSON(c.App.Writer, pushResult{b.Root, results})
+	}
+	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "NODE\tREGISTRY\tIMAGES\tSENT\tSECONDS\tSTATE")
+	for _, r := range results {
+		state := "whole"
+		if r.Error != "" {
+			state = "NOT WHOLE"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%.1f\t%s\n", r.Node, r.Host, r.Images, ui.Bytes(r.BytesSent), r.Seconds, state)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(c.App.Writer, "root %s\n", b.Root)
+	return err
+}

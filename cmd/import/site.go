@@ -1,0 +1,37 @@
+package main
+
+import (
+	"github.com/urfave/cli/v2"
+
+	"drayage/internal/cmdline"
+	"drayage/pkg/bundle"
+	"drayage/pkg/site"
+)
+
+var siteFlag = &cli.StringFlag{Name: "site", Usage: "the site's description in `FILE`"}
+
+// readSite reads the site that --site names.
+func readSite(c *cli.Context) (*site.Site, error) {
+	path := c.String("site")
+	if path == "" {
+		return nil, cmdline.Usagef("%s: which site? import %s --site site.yaml ...", c.Command.Name, c.Command.Name)
+	}
+	s, err := site.Read(path)
+	if err != nil {
+		return nil, &cmdline.UsageError{Err: err}
+	}
+	return s, nil
+}
+
+// openBundle opens the one argument, with the root that --root gives.
+func openBundle(c *cli.Context) (*bundle.Bundle, error) {
+	path, err := cmdline.Arg(c, "FILE")
+	if err != nil {
+		return nil, err
+	}
+	root, err := cmdline.Root(c)
+	if err != nil {
+		return nil, err
+	}
+	return bundle.Open(path, root)
+}

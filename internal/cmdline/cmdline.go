@@ -1,0 +1,150 @@
+// Package cmdline is what the two programs share at the command line: how they
+// start and end, what they print, and which number they exit with.
+//
+// The rules, in docs/exit-codes.md for users:
+//
+//   - Standard output carries results only: a table, or one JSON document with
+//     --json. All else goes to standard error.
+//   - An error is one line for each thing that is wrong, and perhaps a hint.
+//   - ^C ends the work, says so, and exits with 130. A second ^C ends the program.
+package cmdline
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+)
+
+// Main runs a program and returns its exit code.
+func Main(app *cli.App, args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // the second signal is the system's to deal with
+	prepare(app)
+	err := app.RunContext(ctx, args)
+	if err == nil {
+		return ExitOK
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = errCancelled
+	}
+	report(app.ErrWriter, app.Name, err)
+	return ExitCode(err)
+}
+
+var errCancelled = errors.New("cancelled")
+
+// prepare sets what this version of the library does not hand down to commands.
+func prepare(app *cli.App) {
+	app.Writer, app.ErrWriter = os.Stdout, os.Stderr
+	app.HideHelpCommand = true
+	app.Version = version()
+	app.ExitErrHandler = func(*cli.Context, error) {}
+	app.OnUsageError = usageError
+	app.Action = noCommand
+	for _, c := range app.Commands {
+		c.OnUsageError = usageError
+		c.HideHelpCommand = true
+	}
+}
+
+func usageError(c *cli.Context, err error, _ bool) error {
+	name := c.App.Name
+	if c.Command != nil && c.Command.Name != "" && c.Command.Name != name {
+		name = c.Command.Name
+	}
+	return Usagef("%s: %w; see %s --help", name, err, name)
+}
+
+// noCommand is what runs when the first argument is no command.
+func noCommand(c *cli.Context) error {
+	var names []string
+	for _, cmd := range c.App.VisibleCommands() {
+		names = append(names, cmd.Name)
+	}
+	if c.Args().Present() {
+		return Usagef("%q is no command; there are: %s", c.Args().First(), strings.Join(names, ", "))
+	}
+	c.App.Writer = c.App.ErrWriter
+	_ = cli.ShowAppHelp(c)
+	return Usagef("which command? there are: %s", strings.Join(names, ", "))
+}
+
+// version is the module's version as it was built, or the revision.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return strings.Trim(info.Main.Version, "()")
+}
+
+// Arg returns a command's one argument. A flag behind it is refused with the
+// line as it should be: the library would take it for an argument and pass over
+// it in silence.
+func Arg(c *cli.Context, what string) (string, error) {
+	args := c.Args().Slice()
+	for i, a := range args {
+		if strings.HasPrefix(a, "-") && a != "-" {
+			line := slices.Concat(args[i:], args[:i])
+			return "", Usagef("%s: %s comes after %s; flags come first: %s %s %s",
+				c.Command.Name, a, what, c.App.Name, c.Command.Name, strings.Join(line, " "))
+		}
+	}
+	switch len(args) {
+	case 1:
+		return args[0], nil
+	case 0:
+		return "", Usagef("%s: which %s? see %s %s --help", c.Command.Name, what, c.App.Name, c.Command.Name)
+	}
+	return "", Usagef("%s: one %s at a time, these are too many: %s", c.Command.Name, what, strings.Join(args[1:], " "))
+}
+
+// NoArgs refuses arguments to a command that takes flags only.
+func NoArgs(c *cli.Context) error {
+	if c.Args().Present() {
+		return Usagef("%s: takes no argument, but was given %q", c.Command.Name, c.Args().First())
+	}
+	return nil
+}
+
+// PrintJSON writes one JSON document.
+func PrintJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// Warn prints warnings, one line each.
+func Warn(c *cli.Context, warnings []string) {
+	for _, w := range warnings {
+		fmt.Fprintf(c.App.ErrWriter, "warning: %s\n", w)
+	}
+}
+
+// JSONFlag is the flag that every command has.
+var JSONFlag = &cli.BoolFlag{Name: "json", Usage: "print the result as one JSON document"}
+
+// stderr is the program's standard error as a file, which a terminal is.
+func stderr(c *cli.Context) *os.File {
+	if f, ok := c.App.ErrWriter.(*os.File); ok {
+		return f
+	}
+	return os.Stderr
+}

@@ -1,0 +1,103 @@
+package cmdline
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+	"syscall"
+
+	"drayage/pkg/bundle"
+	"drayage/pkg/importer"
+	"drayage/pkg/oci"
+)
+
+// The exit codes. docs/exit-codes.md is their table.
+const (
+	ExitOK        = 0
+	ExitOther     = 1   // something that has no number of its own
+	ExitUsage     = 2   // the command line, or a file that a person wrote
+	ExitBundle    = 3   // the bundle is damaged, or not the one that was meant
+	ExitNodes     = 4   // some nodes are not whole; run it again
+	ExitSource    = 5   // a registry did not give what was asked for
+	ExitSpace     = 6   // the medium is full or too small
+	ExitCancelled = 130 // ^C
+)
+
+// UsageError is something that a person wrote wrong.
+type UsageError struct{ Err error }
+
+// Error is the cause.
+func (e *UsageError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *UsageError) Unwrap() error { return e.Err }
+
+// Usagef makes a UsageError.
+func Usagef(format string, a ...any) error { return &UsageError{fmt.Errorf(format, a...)} }
+
+// ExitCode is the number for an error.
+func ExitCode(err error) int {
+	var (
+		usage   *UsageError
+		invalid *bundle.InvalidError
+		root    *bundle.RootError
+		nodes   *importer.NodesError
+		http    *oci.HTTPError
+		content *oci.ContentError
+		missing *fs.PathError
+	)
+	switch {
+	case err == nil:
+		return ExitOK
+	case errors.Is(err, errCancelled):
+		return ExitCancelled
+	case errors.As(err, &usage):
+		return ExitUsage
+	case errors.As(err, &nodes):
+		return ExitNodes
+	case errors.As(err, &invalid), errors.As(err, &root):
+		return ExitBundle
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
+		return ExitSpace
+	case errors.As(err, &http), errors.As(err, &content):
+		return ExitSource
+	case errors.As(err, &missing) && errors.Is(err, fs.ErrNotExist):
+		return ExitUsage
+	}
+	return ExitOther
+}
+
+// report prints an error: each line of it with the program's name, then what
+// may help.
+func report(w io.Writer, program string, err error) {
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		fmt.Fprintf(w, "%s: %s\n", program, line)
+	}
+	if h := hint(err); h != "" {
+		fmt.Fprintf(w, "hint: %s\n", h)
+	}
+}
+
+// hint says what a person can do. Packages state facts; advice is given here.
+func hint(err error) string {
+	var (
+		http  *oci.HTTPError
+		nodes *importer.NodesError
+		root  *bundle.RootError
+	)
+	switch {
+	case errors.As(err, &nodes):
+		return fmt.Sprintf("%d of %d nodes are whole; the same command again finishes the rest", nodes.Of-nodes.Failed, nodes.Of)
+	case errors.As(err, &root):
+		return "this is another bundle than the one whose root was written down; do not import it"
+	case errors.Is(err, syscall.ENOSPC):
+		return "free space, or name a larger medium with -o"
+	case errors.Is(err, oci.ErrPlainHTTP):
+		return "a registry without TLS needs `insecure = true` in registries.conf"
+	case errors.As(err, &http) && (http.Status == 401 || http.Status == 403):
+		return "give credentials with --authfile FILE (a pull secret), or `podman login " + http.Host + "`"
+	}
+	return ""
+}

@@ -1,0 +1,98 @@
+package cmdline
+
+import (
+	"fmt"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/urfave/cli/v2"
+
+	"drayage/internal/ui"
+	"drayage/pkg/bundle"
+)
+
+// RootFlag is the flag by which a person proves a bundle.
+var RootFlag = &cli.StringFlag{Name: "root", Usage: "the `DIGEST` that `bundle build` printed; the bundle must have it"}
+
+// Root reads the flag.
+func Root(c *cli.Context) (digest.Digest, error) {
+	s := c.String("root")
+	if s == "" {
+		return "", nil
+	}
+	d, err := digest.Parse(s)
+	if err != nil || d.Algorithm() != digest.SHA256 {
+		return "", Usagef("--root: %q is no digest, want sha256: and 64 hex digits", s)
+	}
+	return d, nil
+}
+
+// Verify is the command that both programs have: whoever packs a bundle checks
+// it, and whoever receives it does so again.
+func Verify(program string) *cli.Command {
+	return &cli.Command{
+		Name:      "verify",
+		Usage:     "prove a bundle: every byte, every reference, nothing extra",
+		ArgsUsage: "FILE",
+		Description: "Reads the whole file once and reports all that is wrong with it, each finding with\n" +
+			"the image it belongs to. With --root the bundle must also be the one that was meant.\n\n" +
+			"   " + program + " verify --root sha256:9f86d08... /media/usb/site.bundle.tar",
+		Flags: []cli.Flag{RootFlag, JSONFlag},
+		Action: func(c *cli.Context) error {
+			path, err := Arg(c, "FILE")
+			if err != nil {
+				return err
+			}
+			root, err := Root(c)
+			if err != nil {
+				return err
+			}
+			return verify(c, path, root)
+		},
+	}
+}
+
+func verify(c *cli.Context, path string, root digest.Digest) error {
+	u := ui.New(stderr(c))
+	report, err := bundle.Verify(c.Context, path, root, u.Progress())
+	u.Close()
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		if err := PrintJSON(c.App.Writer, report); err != nil {
+			return err
+		}
+	} else {
+		printReport(c, report)
+	}
+	if len(report.Findings) > 0 {
+		return damagedError{&bundle.InvalidError{Path: path, Findings: report.Findings}}
+	}
+	return nil
+}
+
+// damagedError is an InvalidError whose findings have been printed already.
+type damagedError struct{ *bundle.InvalidError }
+
+func (e damagedError) Error() string {
+	return fmt.Sprintf("%s: not good: %d findings", e.Path, len(e.Findings))
+}
+
+func (e damagedError) Unwrap() error { return e.InvalidError }
+
+func printReport(c *cli.Context, r *bundle.Report) {
+	w := c.App.Writer
+	for _, f := range r.Findings {
+		fmt.Fprintln(w, f)
+	}
+	state := "good"
+	if len(r.Findings) > 0 {
+		state = fmt.Sprintf("%d findings", len(r.Findings))
+	}
+	fmt.Fprintf(w, "%s: %s: %d images, %d blobs, %s\n", r.Path, state, r.Images, r.Blobs, ui.Bytes(r.Bytes))
+	how := "not compared: no --root was given"
+	if r.RootChecked {
+		how = "as given"
+	}
+	fmt.Fprintf(w, "root %s (%s)\n", r.Root, how)
+}
