@@ -110,14 +110,18 @@ func (p property) check() error {
 }
 
 func (b *Bundle) readPackage(all []property) {
-	isPackage := func(p property) bool { return p.Type == propertyPackage }
-	if n := countFunc(all, isPackage); n != 1 {
-		b.add("%d properties of the type %s, want 1", n, propertyPackage)
+	var packages []property
+	for _, p := range all {
+		if p.Type == propertyPackage {
+			packages = append(packages, p)
+		}
+	}
+	if len(packages) != 1 {
+		b.add("%d properties of the type %s, want 1", len(packages), propertyPackage)
 		return
 	}
 	var v packageValue
-	i := slices.IndexFunc(all, isPackage)
-	if json.Unmarshal(all[i].Value, &v) != nil {
+	if json.Unmarshal(packages[0].Value, &v) != nil {
 		return // check has said so
 	}
 	if v.PackageName != b.Package {
@@ -169,14 +173,4 @@ func (b *Bundle) checkImages(text bundleText) {
 			b.add("image %q: %w", image, err)
 		}
 	}
-}
-
-func countFunc[T any](all []T, is func(T) bool) int {
-	n := 0
-	for _, t := range all {
-		if is(t) {
-			n++
-		}
-	}
-	return n
 }

@@ -19,8 +19,9 @@
 //
 // The way through the package:
 //
-//	Loader.Add (each file) -> Loader.Catalog -> Select -> Keep -> Validate -> Images
-//	                                                         \-> Files -> Whiteouts -> Layer
+//	Loader.Add, for each file -> Loader.Catalog -> Catalog.Select -> Catalog.Keep
+//	                                                                   |
+//	Layer <- Whiteouts <- Catalog.Files   Catalog.Images   Catalog.Validate
 //
 // A document is kept as the bytes that it was read as (a YAML document as the
 // JSON that it stands for). Pruning rewrites the entries of channels and of
@@ -88,8 +89,6 @@ type Document struct {
 	Name    string
 	// Raw is the whole document. It is valid JSON and an object.
 	Raw json.RawMessage
-
-	path string // the file that it was read from
 }
 
 // Definition is an olm.package document.

@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -24,93 +23,88 @@ func (c *Catalog) Keep(selection []manifest.Package) (*Catalog, error) {
 	}
 	kept := &Catalog{Globals: c.Globals}
 	var names []string
-	var errs []error
+	f := &findings{}
 	for _, choice := range selection {
 		names = append(names, choice.Name)
-		p, err := c.keepPackage(choice)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("selection: package %q: %w", choice.Name, err))
-		}
+		p := c.keepPackage(f.of("selection: package %q", choice.Name), choice)
 		kept.Packages = append(kept.Packages, p)
 	}
 	for _, name := range repeated(names) {
-		errs = append(errs, fmt.Errorf("selection: package %q: named more than once", name))
+		f.add("selection: package %q: named more than once", name)
 	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
+	if len(f.errs) > 0 {
+		return nil, errors.Join(f.errs...)
 	}
 	slices.SortFunc(kept.Packages, func(a, b *Package) int { return strings.Compare(a.Name, b.Name) })
 	return kept, nil
 }
 
-func (c *Catalog) keepPackage(choice manifest.Package) (*Package, error) {
+func (c *Catalog) keepPackage(f *findings, choice manifest.Package) *Package {
 	p := c.pkg(choice.Name)
 	if p == nil {
-		return nil, errors.New("not in the catalog")
+		f.add("not in the catalog")
+		return nil
 	}
 	kept := &Package{Name: p.Name, Definitions: p.Definitions, Others: p.Others}
-	errs := []error{p.checkDefaultKept(choice), p.keepChannels(kept, choice.Channels)}
+	p.checkDefaultKept(f, choice)
+	p.keepChannels(f, kept, choice.Channels)
 	p.keepBundles(kept)
-	errs = append(errs, p.keepDeprecations(kept))
-	return kept, errors.Join(errs...)
+	p.keepDeprecations(f, kept)
+	return kept
 }
 
-func (p *Package) checkDefaultKept(choice manifest.Package) error {
+func (p *Package) checkDefaultKept(f *findings, choice manifest.Package) {
 	for _, d := range p.Definitions {
 		if d.DefaultChannel != choice.DefaultChannel {
-			return fmt.Errorf("default channel %q: it is %q in the catalog", choice.DefaultChannel, d.DefaultChannel)
+			f.add("default channel %q: it is %q in the catalog", choice.DefaultChannel, d.DefaultChannel)
+			return
 		}
 	}
 	is := func(c manifest.Channel) bool { return c.Name == choice.DefaultChannel }
 	if !slices.ContainsFunc(choice.Channels, is) {
-		return fmt.Errorf("default channel %q: is not kept", choice.DefaultChannel)
+		f.add("default channel %q: is not kept", choice.DefaultChannel)
 	}
-	return nil
 }
 
-func (p *Package) keepChannels(kept *Package, chosen []manifest.Channel) error {
+func (p *Package) keepChannels(f *findings, kept *Package, chosen []manifest.Channel) {
 	var names []string
-	var errs []error
 	for _, choice := range chosen {
 		names = append(names, choice.Name)
-		ch, err := p.keepChannel(choice)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("channel %q: %w", choice.Name, err))
-		}
+		ch := p.keepChannel(f.of("channel %q", choice.Name), choice)
 		kept.Channels = append(kept.Channels, ch)
 	}
 	for _, name := range repeated(names) {
-		errs = append(errs, fmt.Errorf("channel %q: named more than once", name))
+		f.add("channel %q: named more than once", name)
 	}
 	slices.SortFunc(kept.Channels, func(a, b Channel) int { return strings.Compare(a.Name, b.Name) })
-	return errors.Join(errs...)
 }
 
-func (p *Package) keepChannel(choice manifest.Channel) (Channel, error) {
+func (p *Package) keepChannel(f *findings, choice manifest.Channel) Channel {
 	ch := p.channel(choice.Name)
 	if ch == nil {
-		return Channel{}, errors.New("not in the package")
+		f.add("not in the package")
+		return Channel{}
 	}
-	if err := p.checkBundles(ch, choice.Bundles); err != nil {
-		return Channel{}, err
-	}
+	p.checkBundles(f, ch, choice.Bundles)
 	want := map[string]bool{}
 	for _, name := range choice.Bundles {
 		want[name] = true
 	}
 	raw, entries, err := filter(ch.Raw, ch.Entries, func(e Entry) bool { return want[e.Name] })
+	if err != nil {
+		f.add("%w", err)
+	}
 	d := ch.Document
 	d.Raw = raw
-	return Channel{d, entries}, err
+	return Channel{d, entries}
 }
 
-func (p *Package) checkBundles(ch *Channel, chosen []string) error {
-	var errs []error
+func (p *Package) checkBundles(f *findings, ch *Channel, chosen []string) {
 	if len(chosen) == 0 {
-		errs = append(errs, errors.New("no bundle of it is kept"))
+		f.add("no bundle of it is kept")
 	}
 	for _, name := range repeated(chosen) {
-		errs = append(errs, fmt.Errorf("bundle %q: named more than once", name))
+		f.add("bundle %q: named more than once", name)
 	}
 	entries := map[string]bool{}
 	for _, e := range ch.Entries {
@@ -119,12 +113,11 @@ func (p *Package) checkBundles(ch *Channel, chosen []string) error {
 	for _, name := range chosen {
 		switch {
 		case !entries[name]:
-			errs = append(errs, fmt.Errorf("bundle %q: not in the channel", name))
+			f.add("bundle %q: not in the channel", name)
 		case p.bundle(name) == nil:
-			errs = append(errs, fmt.Errorf("bundle %q: the channel names it, and it is not there", name))
+			f.add("bundle %q: the channel names it, and it is not there", name)
 		}
 	}
-	return errors.Join(errs...)
 }
 
 // keepBundles gives kept the bundles that its channels name.
@@ -144,7 +137,7 @@ func (p *Package) keepBundles(kept *Package) {
 
 // keepDeprecations gives kept what p says of things that kept still has. A
 // document with nothing left to say is left out.
-func (p *Package) keepDeprecations(kept *Package) error {
+func (p *Package) keepDeprecations(f *findings, kept *Package) {
 	stays := func(d Deprecation) bool {
 		switch d.Reference.Schema {
 		case SchemaChannel:
@@ -157,14 +150,13 @@ func (p *Package) keepDeprecations(kept *Package) error {
 	for _, d := range p.Deprecations {
 		raw, entries, err := filter(d.Raw, d.Entries, stays)
 		if err != nil {
-			return err
+			f.add("%s: %w", d.Schema, err)
 		}
 		if len(entries) > 0 || len(d.Entries) == 0 {
 			d.Raw, d.Entries = raw, entries
 			kept.Deprecations = append(kept.Deprecations, d)
 		}
 	}
-	return nil
 }
 
 // filter leaves out entries of the document raw, and the same of the list that

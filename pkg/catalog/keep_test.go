@@ -179,8 +179,8 @@ func TestKeepRefusesSelectionsThatDoNotFit(t *testing.T) {
 		{"other default channel", without(choose("old: foo.v1.0.0")[0], func(p *manifest.Package) { p.DefaultChannel = "old" }),
 			`selection: package "foo": default channel "old": it is "stable" in the catalog`},
 		{"all that is wrong", choose("old: x y"), `selection: package "foo": default channel "stable": is not kept
-channel "old": bundle "x": not in the channel
-bundle "y": not in the channel`},
+selection: package "foo": channel "old": bundle "x": not in the channel
+selection: package "foo": channel "old": bundle "y": not in the channel`},
 	}
 	c := loadFiles(t, map[string]string{"a": whole + channel("foo", "empty", "{name: foo.v9.0.0}")})
 	for _, test := range tests {

@@ -76,7 +76,7 @@ func (l *Loader) Add(name string, r io.Reader) error {
 	if path.Base(name) == ignoreFile {
 		f.rules, f.err = readIgnoreFile(path.Dir(name), source)
 	} else {
-		f.err = l.scan(name, f, source)
+		f.err = l.scan(f, source)
 	}
 	if source.err != nil {
 		return fmt.Errorf("%s: %w", name, source.err)
@@ -87,7 +87,7 @@ func (l *Loader) Add(name string, r io.Reader) error {
 	return nil
 }
 
-func (l *Loader) scan(name string, f *file, r io.Reader) error {
+func (l *Loader) scan(f *file, r io.Reader) error {
 	s := &documentScanner{
 		skip: func(h header) bool { return l.skip(f, h) },
 		visit: func(h header, raw []byte) error {
@@ -97,7 +97,7 @@ func (l *Loader) scan(name string, f *file, r io.Reader) error {
 			if l.bytes += len(raw); l.bytes > MaxCatalog {
 				return errors.New("is too much")
 			}
-			d := Document{Schema: h.schema, Package: h.pkg, Name: h.name, Raw: bytes.Clone(raw), path: name}
+			d := Document{Schema: h.schema, Package: h.pkg, Name: h.name, Raw: bytes.Clone(raw)}
 			f.docs = append(f.docs, d)
 			return nil
 		},

@@ -52,6 +52,8 @@ func TestLoaderRefuses(t *testing.T) {
 		{"cut json", ok + `{"schema":"a`, "a: document 2: unexpected EOF"},
 		{"bad json late", ok + ok + `{"schema" "a"}`, "a: document 3: invalid character"},
 		{"bad json early", `{"schema" "a"}`, "a: document 1: invalid character"},
+		{"yaml separator after two json objects", ok + ok + "---\n" + ok, "a: document 3: invalid character '-'"},
+		{"bad yaml after json", ok + "---\na: b\nschema: c\n---\na: {b", "a: document 3: yaml: "},
 		{"cut yaml", "schema: a\nb: {c: d", "a: document 1: yaml: "},
 		{"text behind a yaml separator", "schema: a\n--- b", `a: document 1: "b" follows ---`},
 		{"the same key twice", `{"schema":"a","Schema":"b"}`, `a: document 1: the key "Schema" stands twice`},
@@ -204,6 +206,7 @@ func TestGlanceAtYAMLAgreesWithReadingIt(t *testing.T) {
 		{"folded value", "schema: olm.bundle\npackage: >\n  foo\n", false},
 		{"value on the next line", "schema: olm.bundle\npackage:\n  foo\n", false},
 		{"text that runs to the first column", "a: \"\npackage: bar\n\"\nschema: olm.bundle\npackage: foo\n", false},
+		{"indented, and text that runs to the first column", "  a: \"\nschema: olm.bundle\npackage: foo\nz: \"\n", false},
 		{"alias", "x: &x foo\nschema: olm.bundle\npackage: *x\n", false},
 		{"carriage returns alone", "schema: olm.bundle\rpackage: foo\n", false},
 		{"number", "schema: olm.bundle\npackage: 1\n", false},
@@ -225,6 +228,17 @@ func TestGlanceAtYAMLAgreesWithReadingIt(t *testing.T) {
 				t.Errorf("a glance shows %v, reading it %v %v", got, want, err)
 			}
 		})
+	}
+}
+
+// Written out, this would be 5 GB; the library alone would write it.
+func TestLongTextByManyAliasesIsNotWrittenOut(t *testing.T) {
+	text := "a: &a " + strings.Repeat("x", 1<<20) + "\nb: [" + strings.Repeat("*a,", 5000) + "]\nc: [" + strings.Repeat("c,", 1000) + "]"
+	_, err := yamlToJSON([]byte(text))
+	wantError(t, err, "is longer than")
+	_, err = yamlToJSON([]byte("a: &a [1, 2, 3]\nb: [*a, *a]"))
+	if err != nil {
+		t.Errorf("few aliases: %v", err)
 	}
 }
 

@@ -122,47 +122,43 @@ func skipComma(b []byte, i int) int {
 
 // skipString begins at the opening quote and ends behind the closing one.
 func skipString(b []byte, i int) int {
-	for i++; b[i] != '"'; i++ {
-		if b[i] == '\\' {
-			i++
+	start := i + 1
+	for i = start; ; i++ {
+		i += bytes.IndexByte(b[i:], '"')
+		escapes := 0
+		for i-escapes > start && b[i-escapes-1] == '\\' {
+			escapes++
+		}
+		if escapes%2 == 0 {
+			return i + 1
 		}
 	}
-	return i + 1
 }
 
 func skipValue(b []byte, i int) int {
-	for depth := 0; i < len(b); {
-		switch b[i] {
-		case '"':
-			i = skipString(b, i)
-		case '{', '[':
-			depth++
-			i++
-		case '}', ']':
-			depth--
-			i++
-		default:
-			i = skipPlain(b, i)
-		}
-		if depth == 0 {
-			return i
-		}
+	switch b[i] {
+	case '"':
+		return skipString(b, i)
+	case '{', '[':
+		return skipNested(b, i)
 	}
-	return i
-}
-
-// skipPlain ends behind a number or a word, and inside of a value also behind
-// the spaces, commas and colons that follow.
-func skipPlain(b []byte, i int) int {
-	if !isPlain(b[i]) {
-		return i + 1
-	}
-	for i < len(b) && isPlain(b[i]) {
+	for i < len(b) && bytes.IndexByte([]byte(" \n\t\r,]}"), b[i]) < 0 {
 		i++
 	}
 	return i
 }
 
-func isPlain(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c == '-' || c == '+' || c == '.' || c == 'E'
+func skipNested(b []byte, i int) int {
+	for depth := 0; ; i++ {
+		switch b[i] {
+		case '"':
+			i = skipString(b, i) - 1
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		}
+	}
 }

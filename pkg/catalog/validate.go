@@ -46,25 +46,6 @@ func (c *Catalog) Validate() []error {
 	return f.errs
 }
 
-// findings gathers errors, each with the subject in front.
-type findings struct {
-	parent  *findings
-	subject string
-	errs    []error
-}
-
-func (f *findings) add(format string, a ...any) {
-	err := fmt.Errorf(format, a...)
-	for ; f.parent != nil; f = f.parent {
-		err = fmt.Errorf("%s: %w", f.subject, err)
-	}
-	f.errs = append(f.errs, err)
-}
-
-func (f *findings) of(format string, a ...any) *findings {
-	return &findings{parent: f, subject: fmt.Sprintf(format, a...)}
-}
-
 func (p *Package) validate(f *findings) {
 	if len(p.Definitions)+len(p.Channels)+len(p.Bundles)+len(p.Deprecations) == 0 {
 		return // only documents of other schemas, which may belong to a package elsewhere
