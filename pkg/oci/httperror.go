@@ -37,6 +37,10 @@ type HTTPError struct {
 	Err error
 	// RetryAfter is how long the server asked to wait, 0 if it did not say.
 	RetryAfter time.Duration
+
+	// tried says that the request was repeated as often as it is worth: what
+	// repeats a larger step must not repeat this one again.
+	tried bool
 }
 
 // Error is the one line that names the request and the cause.
@@ -59,6 +63,9 @@ func (e *HTTPError) Unwrap() error { return e.Err }
 
 // temporary says whether the same request may succeed when it is made again.
 func (e *HTTPError) temporary() bool {
+	if e.tried {
+		return false
+	}
 	switch e.Status {
 	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError,
 		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:

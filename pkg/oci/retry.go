@@ -37,11 +37,16 @@ func retry(ctx context.Context, request func() error) error {
 // try again at all.
 func backoff(n int, err error) (time.Duration, bool) {
 	e := (*HTTPError)(nil)
-	if err == nil || !errors.As(err, &e) || !e.temporary() || n >= attempts {
+	if err == nil || !errors.As(err, &e) || !e.temporary() {
+		return 0, false
+	}
+	if n >= attempts {
+		e.tried = true
 		return 0, false
 	}
 	if e.RetryAfter > longestWait {
 		e.Message += fmt.Sprintf(" (asks to wait %s)", e.RetryAfter.Round(time.Second))
+		e.tried = true
 		return 0, false
 	}
 	// Jitter keeps many requests that failed together from coming back together.

@@ -140,13 +140,16 @@ type ContentError struct {
 	Got digest.Digest
 }
 
-// Error says what was wanted and what was there.
-func (e *ContentError) Error() string {
+// Error names the blob and what is wrong with it.
+func (e *ContentError) Error() string { return e.Want.Digest.String() + ": " + e.Problem() }
+
+// Problem is what is wrong, without the name.
+func (e *ContentError) Problem() string {
 	switch {
 	case e.Size < e.Want.Size:
-		return fmt.Sprintf("%s: ends after %d of %d bytes", e.Want.Digest, e.Size, e.Want.Size)
+		return fmt.Sprintf("ends after %d of %d bytes", e.Size, e.Want.Size)
 	case e.Size > e.Want.Size:
-		return fmt.Sprintf("%s: is longer than %d bytes", e.Want.Digest, e.Want.Size)
+		return fmt.Sprintf("is longer than %d bytes", e.Want.Size)
 	}
-	return fmt.Sprintf("%s: content is %s", e.Want.Digest, e.Got)
+	return "content is " + e.Got.String()
 }

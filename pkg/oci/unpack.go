@@ -106,8 +106,8 @@ func (c *Content) readSmall(ctx context.Context, d ocispec.Descriptor) ([]byte, 
 // container would see them: an upper layer's file hides a lower one's, and a
 // whiteout hides what lies below it. Layers are read from the top down. visit
 // is called with each file's path below the folder; it returns [Stop] to end
-// early. The paths of all files and folders that were seen come back sorted. A
-// link below the folder is an error: nothing that reads releases or catalogs
+// early. The paths of all files and folders that were seen come back sorted,
+// folders with a slash at their end. A link below the folder is an error: nothing that reads releases or catalogs
 // follows one the same way.
 func (c *Content) Files(ctx context.Context, img *Image, folder string, visit func(name string, r io.Reader) error) ([]string, error) {
 	v := &view{folder: clean(folder), visit: visit, there: map[string]bool{}, hidden: map[string]bool{}}
@@ -228,7 +228,10 @@ func (v *view) covered(full, name string) bool {
 
 func (v *view) names() []string {
 	names := make([]string, 0, len(v.there))
-	for name := range v.there {
+	for name, folder := range v.there {
+		if folder {
+			name += "/"
+		}
 		names = append(names, name)
 	}
 	slices.Sort(names)

@@ -12,7 +12,7 @@ import (
 const maxDepth = 4
 
 // ManifestFunc gives the bytes of an index or image manifest, already proven to
-// have the digest and size that the descriptor names.
+// have the digest and size that the descriptor names. Its errors name the digest.
 type ManifestFunc func(ocispec.Descriptor) ([]byte, error)
 
 // Walk visits everything that an image consists of, root first, each piece of
@@ -47,7 +47,7 @@ func (w *walk) step(l Link, depth int) {
 	}
 	links, err := w.links(l, depth)
 	if err != nil {
-		w.errs = append(w.errs, fmt.Errorf("%s: %w", l.Descriptor.Digest, err))
+		w.errs = append(w.errs, err)
 		return
 	}
 	for _, next := range links {
@@ -57,13 +57,17 @@ func (w *walk) step(l Link, depth int) {
 
 func (w *walk) links(l Link, depth int) ([]Link, error) {
 	if depth > maxDepth {
-		return nil, fmt.Errorf("indexes are nested more than %d deep", maxDepth)
+		return nil, fmt.Errorf("%s: indexes are nested more than %d deep", l.Descriptor.Digest, maxDepth)
 	}
 	raw, err := w.manifest(l.Descriptor)
 	if err != nil {
 		return nil, err
 	}
-	return Links(l.Descriptor.MediaType, raw)
+	links, err := Links(l.Descriptor.MediaType, raw)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", l.Descriptor.Digest, err)
+	}
+	return links, nil
 }
 
 func unreadableType(mediaType string) error {
