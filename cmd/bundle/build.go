@@ -90,13 +90,13 @@ func planOrPin(c *cli.Context, source *oci.Source, p progress.Func) (*plan.Plan,
 		if err != nil {
 			return nil, err
 		}
-		return plan.Pin(c.Context, m, source, planOptions(c, p))
+		return asked(plan.Pin(c.Context, m, source, planOptions(c, p)))
 	}
 	cfg, err := readConfig(c)
 	if err != nil {
 		return nil, err
 	}
-	return plan.Make(c.Context, cfg, source, planOptions(c, p))
+	return asked(plan.Make(c.Context, cfg, source, planOptions(c, p)))
 }
 
 func printWritten(c *cli.Context, w *bundle.Written) error {

@@ -67,7 +67,15 @@ func makePlan(c *cli.Context) (*plan.Plan, error) {
 	defer source.Close()
 	u := ui.New(os.Stderr)
 	defer u.Close()
-	return plan.Make(c.Context, cfg, source, planOptions(c, u.Progress()))
+	return asked(plan.Make(c.Context, cfg, source, planOptions(c, u.Progress())))
+}
+
+// asked says of an error that it is about what was asked for.
+func asked(p *plan.Plan, err error) (*plan.Plan, error) {
+	if err != nil {
+		return nil, &cmdline.SourceError{Err: err}
+	}
+	return p, nil
 }
 
 // planResult is what --json prints; docs/json.md describes it.

@@ -20,7 +20,7 @@ const (
 	ExitUsage     = 2   // the command line, or a file that a person wrote
 	ExitBundle    = 3   // the bundle is damaged, or not the one that was meant
 	ExitNodes     = 4   // some nodes are not whole; run it again
-	ExitSource    = 5   // a registry did not give what was asked for
+	ExitSource    = 5   // what the image set asks for cannot be had
 	ExitSpace     = 6   // the medium is full or too small
 	ExitCancelled = 130 // ^C
 )
@@ -37,6 +37,16 @@ func (e *UsageError) Unwrap() error { return e.Err }
 // Usagef makes a UsageError.
 func Usagef(format string, a ...any) error { return &UsageError{fmt.Errorf(format, a...)} }
 
+// SourceError is something that was asked for and cannot be had: a registry
+// does not give it, or it is not what it should be.
+type SourceError struct{ Err error }
+
+// Error is the cause.
+func (e *SourceError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *SourceError) Unwrap() error { return e.Err }
+
 // ExitCode is the number for an error.
 func ExitCode(err error) int {
 	var (
@@ -46,6 +56,7 @@ func ExitCode(err error) int {
 		nodes   *importer.NodesError
 		http    *oci.HTTPError
 		content *oci.ContentError
+		source  *SourceError
 		missing *fs.PathError
 	)
 	switch {
@@ -55,13 +66,13 @@ func ExitCode(err error) int {
 		return ExitCancelled
 	case errors.As(err, &usage):
 		return ExitUsage
-	case errors.As(err, &nodes):
-		return ExitNodes
 	case errors.As(err, &invalid), errors.As(err, &root):
 		return ExitBundle
+	case errors.As(err, &nodes):
+		return ExitNodes
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
 		return ExitSpace
-	case errors.As(err, &http), errors.As(err, &content):
+	case errors.As(err, &source), errors.As(err, &http), errors.As(err, &content):
 		return ExitSource
 	case errors.As(err, &missing) && errors.Is(err, fs.ErrNotExist):
 		return ExitUsage
@@ -83,11 +94,14 @@ func report(w io.Writer, program string, err error) {
 // hint says what a person can do. Packages state facts; advice is given here.
 func hint(err error) string {
 	var (
-		http  *oci.HTTPError
-		nodes *importer.NodesError
-		root  *bundle.RootError
+		http    *oci.HTTPError
+		nodes   *importer.NodesError
+		root    *bundle.RootError
+		invalid *bundle.InvalidError
 	)
 	switch {
+	case errors.As(err, &invalid):
+		return ""
 	case errors.As(err, &nodes):
 		return fmt.Sprintf("%d of %d nodes are whole; the same command again finishes the rest", nodes.Of-nodes.Failed, nodes.Of)
 	case errors.As(err, &root):

@@ -134,11 +134,50 @@ func Open(path string, root digest.Digest) (*Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
+	if b.Manifest != nil {
+		findings = append(findings, b.missing()...)
+	}
 	if len(findings) > 0 {
 		b.Close()
 		return nil, &InvalidError{path, findings}
 	}
 	return b, nil
+}
+
+// missing lists the blobs of the packing list that the tar lacks. Verify finds
+// them by itself, with the images that need them.
+func (b *Bundle) missing() []oci.Finding {
+	var findings []oci.Finding
+	have := b.byName()
+	for _, d := range b.Manifest.Blobs {
+		if name := "blobs/sha256/" + d.Digest.Encoded(); have[name] == (oci.Entry{}) {
+			findings = append(findings, oci.Finding{Entry: name, Problem: "is not in the bundle"})
+		}
+	}
+	return findings
+}
+
+func (b *Bundle) byName() map[string]oci.Entry {
+	have := map[string]oci.Entry{}
+	for _, e := range b.Entries() {
+		have[e.Name] = e
+	}
+	return have
+}
+
+// Damage turns an error that befell the bundle's own content into an
+// [InvalidError] that names the blob and the images that need it, and returns
+// any other error as it is.
+func (b *Bundle) Damage(err error) error {
+	var content *oci.ContentError
+	if !errors.As(err, &content) {
+		return err
+	}
+	return &InvalidError{b.file.Name(), []oci.Finding{{
+		Entry:   "blobs/sha256/" + content.Want.Digest.Encoded(),
+		Images:  oci.Owners(b.Images, b.Archive.Manifest)[content.Want.Digest],
+		Problem: content.Problem(),
+	}}}
 }
 
 // open returns a bundle as far as it can be read, and what is wrong with its
@@ -214,10 +253,7 @@ func (b *Bundle) disagreements() []oci.Finding {
 	if l.Root != b.Root {
 		findings = append(findings, oci.Finding{Entry: "index.json", Problem: "does not list what the packing list lists"})
 	}
-	have := map[string]oci.Entry{}
-	for _, e := range b.Entries() {
-		have[e.Name] = e
-	}
+	have := b.byName()
 	for _, e := range l.Blobs {
 		if got, ok := have[e.Name]; ok && got != e {
 			findings = append(findings, oci.Finding{Entry: e.Name,

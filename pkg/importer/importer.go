@@ -87,7 +87,7 @@ func Push(ctx context.Context, b *bundle.Bundle, s *site.Site, o PushOptions) ([
 	}
 	work, err := newWork(b, s.Repositories)
 	if err != nil {
-		return nil, err
+		return nil, b.Damage(err)
 	}
 	o.Progress.Phase("push", work.bytes*int64(len(o.Nodes)))
 	results := make([]NodeResult, len(o.Nodes))
@@ -131,9 +131,10 @@ func pushNode(ctx context.Context, b *bundle.Bundle, s *site.Site, n site.Node, 
 	case errors.Is(err, context.Canceled):
 		r.Error = "cancelled"
 	case err != nil:
-		err = fmt.Errorf("%s: %w", n.Name, err)
+		err = b.Damage(err)
 		r.Error = err.Error()
-		o.Progress.Note(n.Name, "stopped: "+err.Error())
+		o.Progress.Note(n.Name, "stopped: "+r.Error)
+		err = fmt.Errorf("%s: %w", n.Name, err)
 	default:
 		o.Progress.Note(n.Name, fmt.Sprintf("done: %d images whole, %d blobs sent, %d mounted, %d there already", r.Images, r.Sent, r.Mounted, r.Present))
 	}
