@@ -182,9 +182,13 @@ func nodes(t *testing.T, dir string, n int) []*registry.Registry {
 
 func writeSite(t *testing.T, dir string, addrs ...string) {
 	t.Helper()
+	write(t, dir, "site.yaml", siteText(addrs...))
+}
+
+func siteText(addrs ...string) string {
 	text := "apiVersion: drayage/v1alpha1\nkind: Site\nopenshift: \"4.9\"\nregistry: {plainHTTP: true}\nnodes:\n"
 	for i, addr := range addrs {
 		text += fmt.Sprintf("- {name: node%d, address: %q}\n", i+1, addr)
 	}
-	write(t, dir, "site.yaml", text)
+	return text
 }
