@@ -100,8 +100,14 @@ func hint(err error) string {
 		invalid *bundle.InvalidError
 	)
 	switch {
+	case errors.Is(err, errCancelled):
+		return "nothing half-written is left; the same command again does the rest"
 	case errors.As(err, &invalid):
 		return ""
+	case errors.As(err, &nodes) && errors.Is(err, oci.ErrPlainHTTP):
+		return "nodes without TLS need `plainHTTP: true` under `registry:` in the site's file"
+	case errors.As(err, &http) && (http.Status == 401 || http.Status == 403):
+		return "give credentials with --authfile FILE (a pull secret), or `podman login " + loginName(http.Host) + "`"
 	case errors.As(err, &nodes):
 		return fmt.Sprintf("%d of %d nodes are whole; the same command again finishes the rest", nodes.Of-nodes.Failed, nodes.Of)
 	case errors.As(err, &root):
@@ -110,8 +116,14 @@ func hint(err error) string {
 		return "free space, or name a larger medium with -o"
 	case errors.Is(err, oci.ErrPlainHTTP):
 		return "a registry without TLS needs `insecure = true` in registries.conf"
-	case errors.As(err, &http) && (http.Status == 401 || http.Status == 403):
-		return "give credentials with --authfile FILE (a pull secret), or `podman login " + http.Host + "`"
 	}
 	return ""
+}
+
+// loginName is the name by which credentials for a host are kept.
+func loginName(host string) string {
+	if host == "registry-1.docker.io" {
+		return "docker.io"
+	}
+	return host
 }

@@ -134,6 +134,9 @@ func (p *planner) release(ctx context.Context, cfg *imageset.Config) error {
 	if err != nil {
 		return err
 	}
+	if want := cfg.Architecture(); len(cfg.Mirror.Platform.Architectures) > 0 && release.TagArchitecture(want) != r.Architecture {
+		return fmt.Errorf("%s: is a release for %s, the image set asks for %s", ref, goArchitecture(r.Architecture), want)
+	}
 	p.add(manifest.Image{Name: ref.String(), Role: manifest.RoleRelease, Release: r.Name(), Descriptor: desc})
 	for _, c := range r.Components {
 		p.add(manifest.Image{
@@ -197,7 +200,7 @@ func (p *planner) catalog(ctx context.Context, ref manifest.Ref, r catalog.Reque
 		Name: ref.String(), Source: source.Digest, Platform: p.platform, Packages: pruned.Selection,
 	})
 	p.add(manifest.Image{Name: ref.String(), Role: manifest.RoleCatalog, Descriptor: pruned.Descriptor})
-	return p.related(ctx, ref, pruned)
+	return p.related(ref, pruned)
 }
 
 // prune fetches the catalog image of one platform and makes the pruned one.
@@ -216,15 +219,20 @@ func (p *planner) prune(ctx context.Context, ref manifest.Ref, source ocispec.De
 	return catalog.Prune(ctx, p.content, r)
 }
 
-// related adds what a pruned catalog names.
-func (p *planner) related(ctx context.Context, cat manifest.Ref, pruned *catalog.Pruned) error {
+// related adds what a pruned catalog names, two spellings of one name once.
+func (p *planner) related(cat manifest.Ref, pruned *catalog.Pruned) error {
 	var errs []error
+	seen := map[manifest.Ref]bool{}
 	for _, name := range pruned.Images {
 		ref, err := manifest.ParseRef(name)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: names the image %w", cat, err))
 			continue
 		}
+		if seen[ref] {
+			continue
+		}
+		seen[ref] = true
 		p.add(manifest.Image{
 			Name: ref.String(), Role: manifest.RoleOperator, Catalog: cat.String(),
 			Descriptor: ocispec.Descriptor{Digest: ref.Digest},
@@ -293,9 +301,21 @@ func (p *planner) fetchOne(ctx context.Context, i *manifest.Image) error {
 		}
 	}
 	if err := p.content.AddImage(ctx, ref.Repository, i.Descriptor); err != nil {
-		return fmt.Errorf("%s: %w", strings.TrimSpace(i.Component+" "+i.Name), err)
+		return fmt.Errorf("%s%w", subject(*i, ref), err)
 	}
 	return nil
+}
+
+// subject is what a person calls an image, where the digest that the error is
+// about does not say it already.
+func subject(i manifest.Image, ref manifest.Ref) string {
+	switch {
+	case i.Component != "":
+		return "component " + i.Component + ": "
+	case ref.Tag != "":
+		return i.Name + ": "
+	}
+	return ""
 }
 
 // summary keeps a registry that is down from filling the screen with two

@@ -225,3 +225,25 @@ func TestRenderIsTheSameEveryTime(t *testing.T) {
 		}
 	}
 }
+
+// Whatever the cluster may ask for, by its source, has a mirror rule.
+func TestEverySourceHasAMirrorRule(t *testing.T) {
+	src, filled := sharedSource(t)
+	dir := connected(t, src.Addr(), filled)
+	build(t, dir)
+	writeSite(t, dir, "10.10.21.174")
+	rendered := good(t, dir, "import", "render", "--site", "site.yaml", "-o", "-", "site.tar")
+	for _, i := range packingList(t, dir).Images {
+		ref, err := manifest.ParseRef(i.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The cluster asks for a pruned catalog under its made-up host.
+		if i.Role == manifest.RoleCatalog {
+			ref.Repository = "dummyregistry.io:5000/olm-mirror/redhat-operator-index"
+		}
+		if !strings.Contains(rendered, "    source: "+ref.Repository+"\n") {
+			t.Errorf("%s: no rule for %s", i.Name, ref.Repository)
+		}
+	}
+}
