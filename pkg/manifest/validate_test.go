@@ -1,0 +1,155 @@
+package manifest
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// Each rule of Validate is broken once, with the exact words that come of it.
+func TestValidateNamesWhatIsWrong(t *testing.T) {
+	const (
+		registry = "packing list: image docker.io/library/registry:3: "
+		release  = "packing list: image quay.io/openshift-release-dev/ocp-release:4.9.0-x86_64: "
+		extra    = "packing list: image quay.io/acme/extra:v1: "
+		catalog  = "packing list: catalog " + catalogName + ": "
+	)
+	var (
+		gone     = digest.FromString("gone")
+		etcd     = "packing list: image " + componentRepo + "@" + digest.FromString("etcd").String() + ": "
+		operator = "packing list: image quay.io/acme/tool@" + digest.FromString("operator").String() + ": "
+	)
+	cases := []struct {
+		name  string
+		spoil func(*Manifest)
+		want  []string
+	}{
+		{"nothing", func(*Manifest) {}, nil},
+		{"version", func(m *Manifest) { m.FormatVersion = 7 }, []string{"packing list: format version 7, want 1"}},
+		{"feature", func(m *Manifest) { m.Features = []string{"split"} },
+			[]string{`packing list: needs the feature "split", which this program does not know`}},
+
+		{"blob: digest", func(m *Manifest) { m.Blobs = append(m.Blobs, blob("x")); m.Blobs[6].Digest = "sha256:1234" },
+			[]string{"packing list: blob sha256:1234: invalid checksum digest length"}},
+		{"blob: no digest", func(m *Manifest) { m.Blobs = append(m.Blobs, blob("x")); m.Blobs[6].Digest = "" },
+			[]string{`packing list: blob "": invalid checksum digest format`}},
+		{"blob: algorithm", func(m *Manifest) {
+			m.Blobs = append(m.Blobs, blob("x"))
+			m.Blobs[6].Digest = digest.SHA512.FromString("x")
+		}, []string{"packing list: blob " + digest.SHA512.FromString("x").String() + ": digest algorithm sha512, want sha256"}},
+		{"blob: size", func(m *Manifest) { m.Blobs = append(m.Blobs, blob("x")); m.Blobs[6].Size = -1 },
+			[]string{"packing list: blob " + digest.FromString("x").String() + ": size -1"}},
+		{"blob: twice", func(m *Manifest) { m.Blobs = append(m.Blobs, m.Blobs[0]) },
+			[]string{"packing list: blob " + digest.FromString("registry").String() + ": listed twice"}},
+		{"blobs: sum", func(m *Manifest) {
+			m.Blobs = append(m.Blobs, blob("x"), blob("y"))
+			m.Blobs[6].Size, m.Blobs[7].Size = 1<<62, 1<<62
+		}, []string{"packing list: the blobs have more than 1125899906842624 bytes"}},
+
+		{"image: name", func(m *Manifest) { m.Images[0].Name = "UPPER:1" },
+			[]string{`packing list: image UPPER:1: "UPPER:1": invalid reference format: repository name (library/UPPER) must be lowercase`}},
+		{"image: name without tag and digest", func(m *Manifest) { m.Images[0].Name = "quay.io/a/b" },
+			[]string{`packing list: image quay.io/a/b: "quay.io/a/b": has neither a tag nor a digest`}},
+		{"image: name not in full", func(m *Manifest) { m.Images[0].Name = "registry:3" },
+			[]string{"packing list: image registry:3: name is not in full, want docker.io/library/registry:3"}},
+		{"image: role", func(m *Manifest) { m.Images[5].Role = "spare" }, []string{extra + `unknown role "spare"`}},
+		{"image: twice", func(m *Manifest) { m.Images = append(m.Images, m.Images[5]) }, []string{extra + "listed twice"}},
+		{"image: order", func(m *Manifest) { m.Images[0], m.Images[1] = m.Images[1], m.Images[0] }, []string{registry + "out of order"}},
+		{"image: release missing", func(m *Manifest) { m.Images[1].Release = "" },
+			[]string{release + "a release and its components say which release they are, nothing else does"}},
+		{"image: release too many", func(m *Manifest) { m.Images[0].Release = "4.9.0-x86_64" },
+			[]string{registry + "a release and its components say which release they are, nothing else does"}},
+		{"image: component missing", func(m *Manifest) { m.Images[2].Component = "" }, []string{etcd + "a component says which it is, nothing else does"}},
+		{"image: component too many", func(m *Manifest) { m.Images[0].Component = "etcd" }, []string{registry + "a component says which it is, nothing else does"}},
+		{"image: catalog missing", func(m *Manifest) { m.Images[4].Catalog = "" },
+			[]string{operator + "an operator image says through which catalog it came, nothing else does"}},
+		{"image: catalog too many", func(m *Manifest) { m.Images[0].Catalog = catalogName },
+			[]string{registry + "an operator image says through which catalog it came, nothing else does"}},
+		{"image: release that is no tag", func(m *Manifest) { m.Images[1].Release = "4.9.0+1-x86_64" },
+			[]string{release + `release and component make the tag "4.9.0+1-x86_64", which is none`}},
+		{"image: component that is no tag", func(m *Manifest) { m.Images[2].Component = "a/b\x1b" },
+			[]string{etcd + `release and component make the tag "4.9.0-x86_64-a/b\x1b", which is none`}},
+		{"image: component that is too long", func(m *Manifest) { m.Images[2].Component = strings.Repeat("c", 116) },
+			[]string{etcd + `release and component make the tag "4.9.0-x86_64-` + strings.Repeat("c", 116) + `", which is none`}},
+		{"image: not among the blobs", func(m *Manifest) { m.Images[5].Descriptor.Digest = gone },
+			[]string{extra + "its digest " + gone.String() + " is not among the blobs"}},
+		{"image: another size", func(m *Manifest) { m.Images[5].Descriptor.Size = 99 },
+			[]string{extra + "its size is 99 among the images and 100 among the blobs"}},
+		{"image: name and descriptor", func(m *Manifest) { m.Images[4].Descriptor = m.Blobs[0] },
+			[]string{operator + "name and descriptor differ: " + digest.FromString("registry").String()}},
+		{"image: bytes", func(m *Manifest) { m.Images[5].Bytes = 99 }, []string{extra + "99 bytes in all, but its own manifest has 100"}},
+
+		{"catalog: no image", func(m *Manifest) {
+			c := m.Catalogs[0]
+			c.Name = "registry.redhat.io/redhat/z:v1"
+			m.Catalogs = append(m.Catalogs, c)
+		}, []string{"packing list: catalog registry.redhat.io/redhat/z:v1: no image of that name"}},
+		{"catalog: no record", func(m *Manifest) { m.Catalogs = nil },
+			[]string{"packing list: image " + catalogName + ": catalogs does not say how it was made"}},
+		{"catalog: an image's is not there", func(m *Manifest) { m.Images[4].Catalog = "quay.io/a/b:1" },
+			[]string{operator + "names the catalog quay.io/a/b:1, which is not there"}},
+		{"catalog: twice", func(m *Manifest) { m.Catalogs = append(m.Catalogs, m.Catalogs[0]) }, []string{catalog + "listed twice"}},
+		{"catalog: order", func(m *Manifest) {
+			c := m.Catalogs[0]
+			c.Name = "quay.io/a/b:1"
+			m.Catalogs = append(m.Catalogs, c)
+		}, []string{
+			"packing list: catalog quay.io/a/b:1: out of order",
+			"packing list: catalog quay.io/a/b:1: no image of that name",
+		}},
+		{"catalog: source", func(m *Manifest) { m.Catalogs[0].Source = "latest" },
+			[]string{catalog + "source latest: invalid checksum digest format"}},
+		{"catalog: bundle that steers the terminal", func(m *Manifest) { m.Catalogs[0].Packages[0].Channels[0].Bundles[1] = "\x1b[2J" },
+			[]string{catalog + `"\x1b[2J" cannot be printed`}},
+		{"catalog: channel of bad UTF-8", func(m *Manifest) { m.Catalogs[0].Packages[0].Channels[0].Name = "\xff" },
+			[]string{catalog + `"\xff" cannot be printed`}},
+		{"catalog: package of two lines", func(m *Manifest) { m.Catalogs[0].Packages[0].Name = "a\nb" },
+			[]string{catalog + `"a\nb" cannot be printed`}},
+		{"catalog: platform", func(m *Manifest) { m.Catalogs[0].Platform = "\a" }, []string{catalog + `"\a" cannot be printed`}},
+
+		{"names that cannot be printed", func(m *Manifest) {
+			m.Images[0].Name = "a\nb"
+			m.Images[4].Catalog = "c\r"
+			m.Images[5].Descriptor.Digest = "d\x1b"
+			m.Blobs[5].Digest = "e\t"
+		}, []string{
+			`packing list: blob "e\t": invalid checksum digest format`,
+			`packing list: image "a\nb": "a\nb": invalid reference format`,
+			extra + `its digest "d\x1b" is not among the blobs`,
+			operator + `names the catalog "c\r", which is not there`,
+		}},
+		{"all at once", func(m *Manifest) {
+			m.FormatVersion = 0
+			m.Images[0].Bytes = 0
+			m.Images[5].Role = ""
+		}, []string{
+			"packing list: format version 0, want 1",
+			registry + "0 bytes in all, but its own manifest has 100",
+			extra + `unknown role ""`,
+		}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			m := whole()
+			c.spoil(m)
+			got := ""
+			if err := m.Validate(); err != nil {
+				got = err.Error()
+			}
+			if want := strings.Join(c.want, "\n"); got != want {
+				t.Errorf("got:\n%s\nwant:\n%s", got, want)
+			}
+		})
+	}
+}
+
+// A catalog's name keeps the digest of the catalog that it was pruned from.
+func TestCatalogByDigestHasAnotherDigest(t *testing.T) {
+	m := whole()
+	name := "registry.redhat.io/redhat/redhat-operator-index@" + digest.FromString("source").String()
+	m.Images[3].Name, m.Images[4].Catalog, m.Catalogs[0].Name = name, name, name
+	if err := m.Validate(); err != nil {
+		t.Error(err)
+	}
+}
