@@ -3,7 +3,6 @@ package imageset
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"drayage/internal/strictyaml"
@@ -14,169 +13,103 @@ import (
 // tag and 71 for a digest come to less.
 const maxReference = 512
 
-// check reports everything that is wrong with what the image set says.
-func (c *Config) check(d *strictyaml.Document) {
-	checkHeader(d, c)
-	checkPlatform(d, c.Mirror.Platform)
-	checkOperators(d, c.Mirror.Operators)
-	checkImages(d, c.Mirror.AdditionalImages)
-	p := c.Mirror.Platform
-	if p.Release == "" && len(p.Channels) == 0 && len(c.Mirror.Operators) == 0 && len(c.Mirror.AdditionalImages) == 0 {
-		d.Missingf("mirror", "asks for nothing: want a platform.release, platform.channels, operators or additionalImages")
+// checker reports what is wrong with what an image set says.
+type checker struct {
+	*strictyaml.Document
+	notYet table
+}
+
+func (c checker) config(cfg *Config) {
+	c.header(cfg)
+	m := cfg.Mirror
+	c.platform(m.Platform)
+	c.operators(m.Operators)
+	c.additional(m.AdditionalImages)
+	c.blocked(m.BlockedImages)
+	p := m.Platform
+	if p.Release == "" && len(p.Channels) == 0 && !p.Graph && len(m.Operators) == 0 && len(m.AdditionalImages) == 0 {
+		c.Missingf("mirror", "asks for nothing: want a platform.release, platform.channels, operators or additionalImages")
 	}
 }
 
-func checkHeader(d *strictyaml.Document, c *Config) {
+func (c checker) header(cfg *Config) {
 	switch {
-	case c.APIVersion == "":
-		d.Missingf("apiVersion", "missing, want %s", APIVersion)
-	case strings.HasPrefix(c.APIVersion, "mirror.openshift.io/v1alpha"):
-		d.Wrongf("apiVersion", "%.64q is the format of oc-mirror v1, want %s: convert the file to v2 first", c.APIVersion, APIVersion)
-	case c.APIVersion != APIVersion:
-		d.Wrongf("apiVersion", "%.64q, want %s", c.APIVersion, APIVersion)
+	case cfg.APIVersion == "":
+		c.Missingf("apiVersion", "missing, want %s", APIVersion)
+	case strings.HasPrefix(cfg.APIVersion, "mirror.openshift.io/v1alpha"):
+		c.Wrongf("apiVersion", "%.64q is the format of oc-mirror v1, want %s: convert the file to v2 first", cfg.APIVersion, APIVersion)
+	case cfg.APIVersion != APIVersion:
+		c.Wrongf("apiVersion", "%.64q, want %s", cfg.APIVersion, APIVersion)
 	}
-	switch c.Kind {
+	switch cfg.Kind {
 	case Kind:
 	case "":
-		d.Missingf("kind", "missing, want %s", Kind)
+		c.Missingf("kind", "missing, want %s", Kind)
 	default:
-		d.Wrongf("kind", "%.64q, want %s", c.Kind, Kind)
+		c.Wrongf("kind", "%.64q, want %s", cfg.Kind, Kind)
 	}
 }
 
-func checkPlatform(d *strictyaml.Document, p Platform) {
-	checkArchitectures(d, p.Architectures)
-	if p.Release != "" && len(p.Channels) > 0 {
-		d.Wrongf("mirror.platform.channels", "release is given too, want one of the two")
-	}
-	if p.Release != "" {
-		checkRelease(d, p)
-	}
-	if len(p.Channels) > 1 {
-		d.Wrongf("mirror.platform.channels", "not supported yet: %d channels, want one", len(p.Channels))
-	}
-	for i, ch := range p.Channels {
-		checkChannel(d, fmt.Sprintf("mirror.platform.channels[%d]", i), ch)
-	}
+// grammar is what a string has to look like.
+type grammar struct {
+	matches func(string) bool
+	want    string // package name: letters and digits
 }
 
-func checkArchitectures(d *strictyaml.Document, archs []string) {
-	const path = "mirror.platform.architectures"
-	if len(archs) > 1 {
-		d.Wrongf(path, "not supported yet: %d architectures, want one, or multi", len(archs))
+// optional checks a string that may be left out, and says whether it is in order.
+func (c checker) optional(path, s string, g grammar) bool {
+	if s == "" || g.matches(s) {
+		return true
 	}
-	for i, a := range archs {
-		item := fmt.Sprintf("%s[%d]", path, i)
-		if _, ok := tagArchitectures[a]; ok {
-			continue
-		}
-		if goarch, ok := goArchitecture(a); ok {
-			d.Wrongf(item, "%q is called %s here", a, goarch)
-			continue
-		}
-		d.Wrongf(item, "%.64q, want amd64, arm64, ppc64le, s390x or multi", a)
-	}
+	c.Wrongf(path, "%.64q is no %s", s, g.want)
+	return false
 }
 
-// checkRelease refuses a release whose tag names another architecture than the
-// one that is asked for. A digest, or a tag of one's own, tells nothing.
-func checkRelease(d *strictyaml.Document, p Platform) {
-	const path = "mirror.platform.release"
-	ref, err := parseImage(p.Release)
-	if err != nil {
-		d.Wrongf(path, "%w", err)
-		return
-	}
-	suffix := ref.Tag[strings.LastIndex(ref.Tag, "-")+1:]
-	of, known := goArchitecture(suffix)
-	if known && len(p.Architectures) == 1 && p.Architectures[0] != of {
-		d.Wrongf(path, "the tag %s is one for %s, but architectures asks for %.64q", ref.Tag, of, p.Architectures[0])
-	}
-}
-
-// fullVersion is one that the tag of a release can hold.
-var fullVersion = regexp.MustCompile(`^(0|[1-9][0-9]{0,4})(\.(0|[1-9][0-9]{0,4})){2}(-[0-9A-Za-z][0-9A-Za-z.-]{0,63})?$`)
-
-func checkChannel(d *strictyaml.Document, path string, ch Channel) {
-	if ch.Name == "" {
-		d.Missingf(path+".name", "missing")
-	}
-	if ch.Type != "" && ch.Type != "ocp" {
-		d.Wrongf(path+".type", "not supported yet: %.64q, want ocp", ch.Type)
-	}
-	checkVersion(d, path+".minVersion", ch.MinVersion)
-	checkVersion(d, path+".maxVersion", ch.MaxVersion)
-	if ch.MinVersion != "" && ch.MaxVersion != "" && ch.MinVersion != ch.MaxVersion {
-		d.Wrongf(path+".maxVersion", "not supported yet: a range of versions, want the same as minVersion")
-	}
-}
-
-func checkVersion(d *strictyaml.Document, path, version string) {
-	switch {
-	case version == "":
-		d.Missingf(path, "missing: a channel without a version is not supported yet: %s", oneVersion)
-	case !fullVersion.MatchString(version):
-		d.Wrongf(path, "%.64q is no full version like 4.12.0", version)
-	}
-}
-
-func checkOperators(d *strictyaml.Document, operators []Operator) {
-	first := map[manifest.Ref]int{}
-	for i, o := range operators {
-		path := fmt.Sprintf("mirror.operators[%d]", i)
-		checkReference(d, path+".catalog", o.Catalog, first)
-		if len(o.Packages) == 0 && !o.Full {
-			d.Missingf(path+".packages", "missing: name the packages to keep, or set full: true for the whole catalog")
-		}
-		checkPackages(d, path, o.Packages)
-	}
-}
-
-// packageName is narrow enough for a name to stand in a file name or a message.
-var packageName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$`)
-
-func checkPackages(d *strictyaml.Document, operator string, packages []Package) {
-	seen := map[string]int{}
-	for i, p := range packages {
-		path := fmt.Sprintf("%s.packages[%d].name", operator, i)
-		j, twice := seen[p.Name]
+// names checks the field of every item of a list: each has one, and no two the
+// same. The field begins with a dot; it is empty when the items are the names.
+func (c checker) names(list, field string, g grammar, names []string) {
+	first := map[string]int{}
+	for i, name := range names {
+		path := fmt.Sprintf("%s[%d]%s", list, i, field)
+		j, twice := first[name]
 		switch {
-		case p.Name == "":
-			d.Missingf(path, "missing")
-		case !packageName.MatchString(p.Name):
-			d.Wrongf(path, "%.64q is no package name: letters, digits and inner dots, dashes and underscores", p.Name)
+		case name == "":
+			c.Missingf(path, "missing")
+		case !c.optional(path, name, g):
 		case twice:
-			d.Wrongf(path, "%.64q, the same as packages[%d]", p.Name, j)
+			c.Wrongf(path, "%.64q, the same as %s[%d]", name, list[strings.LastIndex(list, ".")+1:], j)
 		default:
-			seen[p.Name] = i
+			first[name] = i
 		}
 	}
 }
 
-func checkImages(d *strictyaml.Document, images []Image) {
-	first := map[manifest.Ref]int{}
-	for i, img := range images {
-		checkReference(d, fmt.Sprintf("mirror.additionalImages[%d].name", i), img.Name, first)
+// each collects one string of every item of a list.
+func each[T any](list []T, of func(T) string) []string {
+	var all []string
+	for _, item := range list {
+		all = append(all, of(item))
 	}
+	return all
 }
 
-// checkReference checks one reference of a list; first holds those that came
-// before it, with their lines.
-func checkReference(d *strictyaml.Document, path, s string, first map[manifest.Ref]int) {
+// reference checks one reference of a list; first holds those that came before
+// it, with their lines.
+func (c checker) reference(path, s string, first map[manifest.Ref]int) {
 	if s == "" {
-		d.Missingf(path, "missing")
+		c.Missingf(path, "missing")
 		return
 	}
 	ref, err := parseImage(s)
 	if err != nil {
-		d.Wrongf(path, "%w", err)
+		c.Wrongf(path, "%w", err)
 		return
 	}
 	if line, twice := first[ref]; twice {
-		d.Wrongf(path, "%s is given twice, first in line %d", ref, line)
+		c.Wrongf(path, "%s is given twice, first in line %d", ref, line)
 		return
 	}
-	first[ref] = d.Line(path)
+	first[ref] = c.Line(path)
 }
 
 // parseImage reads the reference of an image in a registry.
@@ -187,9 +120,11 @@ func parseImage(s string) (manifest.Ref, error) {
 	scheme, _, ok := strings.Cut(s, "://")
 	switch {
 	case ok && scheme == "docker":
-		return manifest.Ref{}, errors.New("docker:// is no part of a reference here: leave it out")
+		return manifest.Ref{}, errNoScheme
 	case ok:
 		return manifest.Ref{}, fmt.Errorf("%q: the transport %.16q is not supported yet, want an image in a registry", s, scheme)
 	}
 	return manifest.ParseRef(s)
 }
+
+var errNoScheme = errors.New("docker:// is no part of a reference here: leave it out")

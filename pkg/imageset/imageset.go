@@ -17,7 +17,7 @@
 //	  additionalImages:
 //	  - name: docker.io/library/registry:2
 //
-// # What is read
+// # What is accepted
 //
 //	platform.release        one release image, by tag or digest; or
 //	platform.channels       one channel with one version: minVersion and maxVersion
@@ -34,13 +34,38 @@
 // reference are the same image. There has to be something: an image set that
 // asks for nothing is an error.
 //
-// # What is not read
+// # What is not accepted yet
 //
-// Every other field of oc-mirror v2 is "not supported yet", with its path and
-// line. The zero value of such a field (false, 0, "", an empty list or mapping)
-// asks for nothing more than leaving the field out does; it is accepted, so that
-// "graph: false" need not be deleted. What oc-mirror does not know either is an
-// unknown key. Files for oc-mirror v1 (v1alpha2) have to be converted first.
+// One table, in unsupported.go, lists what oc-mirror v2 has and this program does
+// not do yet: fields, and what fields may not hold yet (several channels, say).
+// What is in the table is "not supported yet", with its path and line. The zero
+// value of such a field (false, 0, "", an empty list or mapping) asks for nothing
+// more than leaving the field out does; it is accepted, so that "graph: false"
+// need not be deleted. What oc-mirror does not know either is an unknown key.
+// Files for oc-mirror v1 (v1alpha2) have to be converted first.
+//
+// Some of these are read and checked already. To accept one, its line is taken out
+// of the table, and nothing else is done here:
+//
+//	platform.architectures  several, each once; a release image is for one
+//	platform.channels       several, each name once, with a range of versions or
+//	                        an end of it left open
+//	...shortestPath, full   not together; full has no minVersion or maxVersion
+//	platform.graph          true or false
+//	operators[]             targetCatalog is a repository without a host, targetTag
+//	                        a tag; no two catalogs have the same of both
+//	...packages[]           minVersion and maxVersion, of the package or of its
+//	                        channels, not of both, and not with full; channels,
+//	                        each name once; defaultChannel, one of the channels
+//	                        where these are given
+//	additionalImages[]      targetRepo and targetTag, as for catalogs
+//	blockedImages[].name    a regular expression, see [Blocklist]; each once
+//
+// The versions of releases are full ones (4.12.0, 4.12.0-rc.1) in the order of
+// semantic versions. Those of operators may be partial, 4.17 or 4, and may be
+// builds of one version, 4.17.0-202412170235. A bound means all that begins with
+// it: no version is below minVersion 4.17.0 or above maxVersion 4.17.0 that is a
+// build of 4.17.0.
 //
 // The package reads no registry: whether an image exists is found out later. It
 // knows pkg/manifest for one thing, the syntax of references, so that a name that
@@ -57,7 +82,8 @@ const (
 	Kind       = "ImageSetConfiguration"
 )
 
-// Config is an ImageSetConfiguration.
+// Config is an ImageSetConfiguration. What [Decode] does not accept yet is empty
+// in what it returns.
 type Config struct {
 	APIVersion string `yaml:"apiVersion"`
 	Kind       string `yaml:"kind"`
@@ -66,51 +92,10 @@ type Config struct {
 
 // Mirror is what the image set asks for.
 type Mirror struct {
-	Platform         Platform   `yaml:"platform"`
-	Operators        []Operator `yaml:"operators"`
-	AdditionalImages []Image    `yaml:"additionalImages"`
-}
-
-// Platform asks for an OpenShift release, by Release or by Channels.
-type Platform struct {
-	// Architectures holds at most one of amd64, arm64, ppc64le, s390x and multi.
-	Architectures []string `yaml:"architectures"`
-	// Channels holds at most one, with one version.
-	Channels []Channel `yaml:"channels"`
-	// Release is the reference of a release image, with a tag or a digest.
-	Release string `yaml:"release"`
-}
-
-// Channel asks for releases of an update channel.
-type Channel struct {
-	// Name is stable-4.12, for example.
-	Name string `yaml:"name"`
-	// MinVersion and MaxVersion are the same full version: 4.12.0.
-	MinVersion string `yaml:"minVersion"`
-	MaxVersion string `yaml:"maxVersion"`
-	// Type is ocp or empty, which means the same.
-	Type string `yaml:"type"`
-}
-
-// Operator asks for operators of one catalog.
-type Operator struct {
-	// Catalog is the reference of a catalog image, with a tag or a digest.
-	Catalog string `yaml:"catalog"`
-	// Full keeps every bundle of the packages, or the whole catalog when there
-	// are no Packages. Otherwise the heads of the packages' channels are kept.
-	Full     bool      `yaml:"full"`
-	Packages []Package `yaml:"packages"`
-}
-
-// Package is an operator package to keep.
-type Package struct {
-	Name string `yaml:"name"`
-}
-
-// Image is one image that is asked for by itself.
-type Image struct {
-	// Name is its reference, with a tag or a digest.
-	Name string `yaml:"name"`
+	Platform         Platform       `yaml:"platform"`
+	Operators        []Operator     `yaml:"operators"`
+	AdditionalImages []Image        `yaml:"additionalImages"`
+	BlockedImages    []BlockedImage `yaml:"blockedImages"`
 }
 
 // Read reads the image set in a file of at most [strictyaml.MaxSize] bytes. Its
@@ -126,9 +111,14 @@ func Read(path string) (*Config, error) {
 // Decode reads an image set; the file is only named, in errors. An error holds
 // all findings, each a [*strictyaml.Finding] with the line where there is one.
 func Decode(file string, data []byte) (*Config, error) {
+	return decode(file, data, unsupported)
+}
+
+// decode is Decode for a program that does not support just what is in a table.
+func decode(file string, data []byte, notYet table) (*Config, error) {
 	c := &Config{}
-	doc := strictyaml.Decode(file, data, c, unsupported)
-	c.check(doc)
+	doc := notYet.decode(file, data, c)
+	checker{doc, notYet}.config(c)
 	if err := doc.Err(); err != nil {
 		return nil, err
 	}

@@ -51,13 +51,13 @@ func TestDecode(t *testing.T) {
 	want := &Config{APIVersion: APIVersion, Kind: Kind, Mirror: Mirror{
 		Platform: Platform{
 			Architectures: []string{"amd64"},
-			Channels:      []Channel{{"stable-4.12", "4.12.0", "4.12.0", "ocp"}},
+			Channels:      []Channel{{Name: "stable-4.12", MinVersion: "4.12.0", MaxVersion: "4.12.0", Type: "ocp"}},
 		},
 		Operators: []Operator{
-			{Catalog: "registry.redhat.io/redhat/redhat-operator-index:v4.12", Packages: []Package{{"local-storage-operator"}, {"3scale-operator"}}},
+			{Catalog: "registry.redhat.io/redhat/redhat-operator-index:v4.12", Packages: []Package{{Name: "local-storage-operator"}, {Name: "3scale-operator"}}},
 			{Catalog: "registry.redhat.io/redhat/redhat-operator-index:v4.11", Full: true},
 		},
-		AdditionalImages: []Image{{"registry:2"}, {"quay.io/example/registry@" + someDigest}},
+		AdditionalImages: []Image{{Name: "registry:2"}, {Name: "quay.io/example/registry@" + someDigest}},
 	}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -324,13 +324,19 @@ func FuzzDecode(f *testing.F) {
 	} {
 		f.Add([]byte(text))
 	}
+	for _, s := range switches {
+		f.Add([]byte(head + s.text))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := Decode("x.yaml", data)
-		if (c == nil) == (err == nil) {
-			t.Fatalf("%+v, %v", c, err)
-		}
-		if c != nil {
-			c.ReleaseRef()
+		for _, notYet := range []table{unsupported, withoutAny()} {
+			c, err := decode("x.yaml", data, notYet)
+			if (c == nil) == (err == nil) {
+				t.Fatalf("%+v, %v", c, err)
+			}
+			if c != nil {
+				c.ReleaseRef()
+				c.Blocklist().Match("a:1")
+			}
 		}
 	})
 }

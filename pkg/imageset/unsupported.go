@@ -1,25 +1,49 @@
 package imageset
 
+import "strings"
+
+// table lists what oc-mirror has and this program does not do yet, with what to
+// say about it. A key is the pattern of a field (mirror.helm), or such a pattern
+// and in parentheses what that field may not hold.
+type table map[string]string
+
+// What fields may not hold.
 const (
-	oneVersion = "ask for one version, with minVersion and maxVersion the same"
-	ofV1       = "it belongs to oc-mirror v1"
+	severalArchitectures = "mirror.platform.architectures (several)"
+	severalChannels      = "mirror.platform.channels (several)"
+	okdChannel           = "mirror.platform.channels[].type (okd)"
+	openRange            = "mirror.platform.channels[] (no minVersion or no maxVersion)"
+	closedRange          = "mirror.platform.channels[] (a minVersion and another maxVersion)"
 )
 
-// unsupported lists the fields of oc-mirror that are known and not done yet, with
-// what to say about them. Those of v1 are here so that a v1 file is told more
-// than "unknown key".
-var unsupported = map[string]string{
+const (
+	oneVersion  = "ask for one version, with minVersion and maxVersion the same"
+	ofV1        = "it belongs to oc-mirror v1"
+	noHelm      = "helm charts are not carried; list their images under additionalImages"
+	sampleNames = "name the samples' images under additionalImages"
+	nameIt      = "name the image under additionalImages"
+)
+
+// unsupported is what Decode refuses. Taking out a line accepts what it is about,
+// as far as Config has a field for it. The fields of v1 are here so that a v1
+// file is told more than "unknown key".
+var unsupported = table{
 	"archiveSize": "",
 	"delete":      "it belongs to a DeleteImageSetConfiguration",
 
-	"mirror.helm":          "name the charts' images under additionalImages",
+	"mirror.helm":          noHelm,
 	"mirror.blockedImages": "",
-	"mirror.samples":       "name the samples' images under additionalImages",
+	"mirror.samples":       sampleNames,
 
+	severalArchitectures:                "want one, or multi",
 	"mirror.platform.graph":             "",
-	"mirror.platform.kubeVirtContainer": "name the image under additionalImages",
+	"mirror.platform.kubeVirtContainer": nameIt,
 	"mirror.platform.platforms":         "use architectures",
 
+	severalChannels: "want one",
+	okdChannel:      "want ocp",
+	openRange:       oneVersion,
+	closedRange:     "want the same as minVersion",
 	"mirror.platform.channels[].shortestPath": oneVersion,
 	"mirror.platform.channels[].full":         oneVersion,
 
@@ -37,6 +61,8 @@ var unsupported = map[string]string{
 	"mirror.operators[].packages[].bundles":         "",
 	"mirror.operators[].packages[].selectedBundles": "",
 
+	"mirror.operators[].packages[].channels[].minBundle": "",
+
 	"mirror.additionalImages[].targetRepo": "",
 	"mirror.additionalImages[].targetTag":  "",
 	"mirror.additionalImages[].platforms":  "",
@@ -45,4 +71,15 @@ var unsupported = map[string]string{
 	"mirror.operators[].targetName":  ofV1,
 	"mirror.operators[].originalRef": ofV1,
 	"mirror.operators[].skipDeps":    ofV1,
+}
+
+// fields is the table without what is not about a whole field.
+func (t table) fields() map[string]string {
+	fields := map[string]string{}
+	for key, reason := range t {
+		if !strings.Contains(key, " ") {
+			fields[key] = reason
+		}
+	}
+	return fields
 }
