@@ -4,28 +4,56 @@ package durable
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
 )
 
 // WriteFile writes a file of mode 0644 in one piece. What stood under the name
-// is replaced when the new content is on the medium, and not sooner.
+// is replaced when the new content is on the medium, and not sooner. Only a
+// regular file is ever replaced: a device or a folder is an error.
 func WriteFile(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	s, err := Stage(path, content)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(content)
-	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return SyncFolder(filepath.Dir(path))
+	return s.Commit()
 }
+
+// Staged is a file that is whole and on the medium, but not yet under its name.
+type Staged struct{ temp, path string }
+
+// Stage writes a file of mode 0644 beside the place where it shall stand. Either
+// Commit or Discard has to follow.
+func Stage(path string, content []byte) (*Staged, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, &fs.PathError{Op: "write", Path: path, Err: errIrregular}
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return nil, err
+	}
+	s := &Staged{f.Name(), path}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+		return nil, errors.Join(err, s.Discard())
+	}
+	return s, nil
+}
+
+var errIrregular = errors.New("is there and is no regular file")
+
+// Commit puts the file under its name.
+func (s *Staged) Commit() error {
+	if err := os.Rename(s.temp, s.path); err != nil {
+		return errors.Join(err, s.Discard())
+	}
+	return SyncFolder(filepath.Dir(s.path))
+}
+
+// Discard takes the file away again.
+func (s *Staged) Discard() error { return os.Remove(s.temp) }
 
 // SyncFolder brings a folder's names onto the medium. Some file systems of
 // removable media cannot sync a folder and write it at once: that is no error.
