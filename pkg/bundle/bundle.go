@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
@@ -134,27 +135,11 @@ func Open(path string, root digest.Digest) (*Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	if b.Manifest != nil {
-		findings = append(findings, b.missing()...)
-	}
 	if len(findings) > 0 {
 		b.Close()
 		return nil, &InvalidError{path, findings}
 	}
 	return b, nil
-}
-
-// missing lists the blobs of the packing list that the tar lacks. Verify finds
-// them by itself, with the images that need them.
-func (b *Bundle) missing() []oci.Finding {
-	var findings []oci.Finding
-	have := b.byName()
-	for _, d := range b.Manifest.Blobs {
-		if name := "blobs/sha256/" + d.Digest.Encoded(); have[name] == (oci.Entry{}) {
-			findings = append(findings, oci.Finding{Entry: name, Problem: "is not in the bundle"})
-		}
-	}
-	return findings
 }
 
 func (b *Bundle) byName() map[string]oci.Entry {
@@ -201,10 +186,13 @@ func read(f *os.File, root digest.Digest) (*Bundle, []oci.Finding, error) {
 		return nil, nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, nil, fmt.Errorf("%s: is no regular file", f.Name())
+		return nil, nil, &InvalidError{f.Name(), []oci.Finding{{Problem: "is no regular file"}}}
 	}
 	a, findings := oci.OpenArchive(f, info.Size())
 	if a == nil {
+		if len(findings) == 0 {
+			findings = []oci.Finding{{Entry: "index.json", Problem: "lists no image"}}
+		}
 		return nil, nil, &InvalidError{f.Name(), findings}
 	}
 	if root != "" && a.Root != root {
@@ -213,9 +201,19 @@ func read(f *os.File, root digest.Digest) (*Bundle, []oci.Finding, error) {
 	b := &Bundle{Archive: a, file: f}
 	b.Manifest, err = b.packingList()
 	if err != nil {
-		return b, append(findings, oci.Finding{Problem: err.Error()}), nil
+		return b, append(findings, perLine(err)...), nil
 	}
 	return b, append(findings, b.disagreements()...), nil
+}
+
+// perLine makes a finding of each line of an error: a packing list can be wrong
+// in many ways at once.
+func perLine(err error) []oci.Finding {
+	var findings []oci.Finding
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		findings = append(findings, oci.Finding{Problem: line})
+	}
+	return findings
 }
 
 // packingList reads the packing list out of its artifact.
@@ -247,7 +245,7 @@ func (b *Bundle) packingList() (*manifest.Manifest, error) {
 func (b *Bundle) disagreements() []oci.Finding {
 	l, _, err := layout(b.Manifest)
 	if err != nil {
-		return []oci.Finding{{Problem: err.Error()}}
+		return perLine(err)
 	}
 	var findings []oci.Finding
 	if l.Root != b.Root {
@@ -255,9 +253,19 @@ func (b *Bundle) disagreements() []oci.Finding {
 	}
 	have := b.byName()
 	for _, e := range l.Blobs {
-		if got, ok := have[e.Name]; ok && got != e {
+		switch got, ok := have[e.Name]; {
+		case !ok:
+			findings = append(findings, oci.Finding{Entry: e.Name, Problem: "is not in the bundle"})
+		case got != e:
 			findings = append(findings, oci.Finding{Entry: e.Name,
 				Problem: fmt.Sprintf("lies at %d with %d bytes, the packing list puts it at %d with %d", got.Offset, got.Size, e.Offset, e.Size)})
+		}
+		delete(have, e.Name)
+	}
+	for _, e := range b.Entries()[2:] { // the first two are the tar's own
+		if _, extra := have[e.Name]; extra {
+			findings = append(findings, oci.Finding{Entry: e.Name, Problem: "the packing list does not list it"})
+			delete(have, e.Name)
 		}
 	}
 	return findings

@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"context"
+	"errors"
 
 	"github.com/opencontainers/go-digest"
 
@@ -25,11 +26,14 @@ type Report struct {
 
 // Verify proves a whole bundle: its form, each blob's size and sha256, that
 // every reference leads somewhere and that nothing is there that nothing names.
-// What is wrong with the bundle is in the report; an error means that it could
-// not be judged: not read, not a bundle at all ([InvalidError]), or another one
-// than was meant ([RootError]).
+// What is wrong with the bundle is in the report, whose Root is empty when the
+// file is no bundle at all; an error means that it could not be judged: not
+// read, or another bundle than was meant ([RootError]).
 func Verify(ctx context.Context, path string, root digest.Digest, p progress.Func) (*Report, error) {
 	b, findings, err := open(path, root)
+	if invalid := (*InvalidError)(nil); errors.As(err, &invalid) {
+		return &Report{Path: path, Findings: invalid.Findings}, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +43,7 @@ func Verify(ctx context.Context, path string, root digest.Digest, p progress.Fun
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{Path: path, Root: b.Root, RootChecked: root != "", Bytes: b.Size(), Findings: append(findings, content...)}
+	r := &Report{Path: path, Root: b.Root, RootChecked: root != "", Bytes: b.Size(), Findings: merge(findings, content)}
 	for _, i := range b.Images {
 		if i.Name != PackingListName {
 			r.Images++
@@ -47,4 +51,21 @@ func Verify(ctx context.Context, path string, root digest.Digest, p progress.Fun
 	}
 	r.Blobs = max(0, len(b.Entries())-2)
 	return r, nil
+}
+
+// merge puts what is wrong with the form before what is wrong with the content,
+// and leaves out of the former what the latter says too, and says better: it
+// knows the images.
+func merge(form, content []oci.Finding) []oci.Finding {
+	known := map[string]bool{}
+	for _, f := range content {
+		known[f.Entry] = true
+	}
+	all := []oci.Finding{}
+	for _, f := range form {
+		if f.Entry == "" || !known[f.Entry] {
+			all = append(all, f)
+		}
+	}
+	return append(all, content...)
 }

@@ -68,18 +68,22 @@ func Write(ctx context.Context, m *manifest.Manifest, open OpenFunc, path string
 	if err != nil {
 		return nil, err
 	}
-	f, err := create(path+partial, l.Size)
+	f, err := create(path, l.Size)
 	if err != nil {
 		return nil, err
 	}
+	defer f.Close() // and with it the lock, after all else
 	o.Progress.Phase("write", partBytes(l))
 	sum, err := l.Write(ctx, f, o.opener(own, open), oci.WriteOptions{Jobs: o.Jobs, Progress: o.Progress})
+	var sums *durable.Staged
 	if err == nil {
-		err = finish(f, path, sum)
+		sums, err = publish(f, path, sum)
 	}
 	if err != nil {
-		f.Close()
 		return nil, errors.Join(o.explain(err), os.Remove(f.Name()))
+	}
+	if err := sums.Commit(); err != nil {
+		return nil, err
 	}
 	return &Written{Path: path, Root: l.Root, SHA256: sum, Bytes: l.Size, Images: len(m.Images), Blobs: len(l.Blobs)}, nil
 }
@@ -102,58 +106,86 @@ func (o WriteOptions) opener(own map[digest.Digest][]byte, open OpenFunc) OpenFu
 	}
 }
 
-// create makes the partial file, holds it against a second build to the same
-// name, and reserves its space.
-func create(name string, size int64) (*os.File, error) {
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
+// create makes the partial file of a bundle, holds it against a second build to
+// the same name, and reserves its space.
+func create(path string, size int64) (*os.File, error) {
+	f, err := hold(path)
 	if err != nil {
 		return nil, err
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
-		f.Close()
-		return nil, fmt.Errorf("%s: another build is writing it", name)
 	}
 	err = f.Truncate(0) // what a killed build left counts as free
 	if err == nil {
-		err = reserve(f, size)
+		err = reserve(f, path, size)
 	}
 	if err != nil {
-		f.Close()
-		os.Remove(name)
-		return nil, err
+		return nil, errors.Join(err, os.Remove(f.Name()), f.Close())
 	}
 	return f, nil
 }
 
+// hold opens and locks the partial file. Between the two a build that had it may
+// have ended and taken the name away, even to the finished bundle: a lock on that
+// is worth nothing, and it is opened again. It is not done for ever: there are
+// file systems that do not number their files.
+func hold(path string) (*os.File, error) {
+	for try := 1; ; try++ {
+		f, err := os.OpenFile(path+partial, os.O_RDWR|os.O_CREATE, 0o644)
+		if err != nil {
+			return nil, err
+		}
+		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+			f.Close()
+			return nil, fmt.Errorf("%s: another build is writing it", path)
+		}
+		if try == 3 || hasItsName(f) {
+			return f, nil
+		}
+		f.Close()
+	}
+}
+
+func hasItsName(f *os.File) bool {
+	mine, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Stat(f.Name())
+	return err == nil && os.SameFile(mine, there)
+}
+
 // reserve fails early where there is too little room. Where the file system
 // can, the space is taken at once, so that nobody else takes it meanwhile.
-func reserve(f *os.File, size int64) error {
+func reserve(f *os.File, path string, size int64) error {
 	var fs unix.Statfs_t
-	if err := unix.Fstatfs(int(f.Fd()), &fs); err == nil {
-		if free := int64(fs.Bavail) * fs.Bsize; free < size {
-			return &SpaceError{f.Name(), size, free}
+	// A file system that counts no blocks at all says nothing about its room.
+	if err := unix.Fstatfs(int(f.Fd()), &fs); err == nil && fs.Blocks > 0 && fs.Bsize > 0 {
+		block := uint64(fs.Bsize)
+		if fs.Bavail < (uint64(size)+block-1)/block {
+			return &SpaceError{path, size, int64(fs.Bavail * block)}
 		}
 	}
 	err := unix.Fallocate(int(f.Fd()), 0, 0, size)
 	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EFBIG) || errors.Is(err, unix.EDQUOT) {
-		return &os.PathError{Op: "reserve", Path: f.Name(), Err: err}
+		return &os.PathError{Op: "reserve", Path: path, Err: err}
 	}
 	return nil
 }
 
-// finish brings the file onto the medium and under its name, and its checksum
-// beside it.
-func finish(f *os.File, path, sum string) error {
+// publish brings the file onto the medium and under its name. Its checksum is on
+// the medium before, under a name of its own, so that a medium without room for
+// it does not end with a new bundle and the checksum of an old one.
+func publish(f *os.File, path, sum string) (*durable.Staged, error) {
 	if err := f.Sync(); err != nil {
-		return err
+		return nil, err
 	}
-	if err := f.Close(); err != nil {
-		return err
+	sums, err := durable.Stage(path+".sha256", []byte(sum+"  "+filepath.Base(path)+"\n"))
+	if err != nil {
+		return nil, err
 	}
 	if err := os.Rename(f.Name(), path); err != nil {
-		return err
+		return nil, errors.Join(err, sums.Discard())
 	}
-	return durable.WriteFile(path+".sha256", []byte(sum+"  "+filepath.Base(path)+"\n"))
+	return sums, nil
 }
 
 // explain says of a blob that could not be had which images need it.
