@@ -76,6 +76,7 @@ func (u *UI) beginPhase(name string, bytes int64) {
 			progressbar.OptionSetDescription(name),
 			progressbar.OptionShowBytes(true),
 			progressbar.OptionShowTotalBytes(true),
+			progressbar.OptionShowCount(),
 			progressbar.OptionSetWidth(30),
 			progressbar.OptionThrottle(100*time.Millisecond),
 			progressbar.OptionClearOnFinish(),
@@ -92,9 +93,13 @@ func (u *UI) endPhase() {
 }
 
 func (u *UI) advance(n int64) {
+	wasFull := u.done >= u.total
 	u.done += n
 	if u.bar != nil {
-		_ = u.bar.Set64(min(u.done, u.total)) // a bar that cannot be drawn harms nobody
+		if wasFull && n < 0 { // a bar that is full does not go back
+			u.bar.Reset()
+		}
+		_ = u.bar.Set64(max(0, min(u.done, u.total))) // a bar that cannot be drawn harms nobody
 		return
 	}
 	if !u.terminal && u.total > 0 && time.Since(u.shown) >= lineEvery {
