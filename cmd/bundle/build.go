@@ -72,6 +72,8 @@ func checkBuildFlags(c *cli.Context) (out string, err error) {
 		return "", cmdline.Usagef("build: where to? bundle build -c imageset.yaml -o /media/usb/site.bundle.tar")
 	case (c.String("config") == "") == (c.String("plan") == ""):
 		return "", cmdline.Usagef("build: give either an image set (-c) or a saved plan (--plan)")
+	case c.IsSet("plan") && c.IsSet("registry-image"):
+		return "", cmdline.Usagef("build: --registry-image goes with -c: a saved plan (--plan) names its registry itself")
 	}
 	if info, err := os.Stat(filepath.Dir(out)); err != nil {
 		return "", &cmdline.UsageError{Err: err}

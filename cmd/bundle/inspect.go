@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/opencontainers/go-digest"
@@ -68,7 +69,7 @@ func printBundle(c *cli.Context, path string, b *bundle.Bundle) error {
 		fmt.Fprintf(c.App.Writer, "\ncatalog %s, pruned from %s:\n", cat.Name, cat.Source)
 		for _, p := range cat.Packages {
 			for _, ch := range p.Channels {
-				fmt.Fprintf(c.App.Writer, "  %s, channel %s: %d versions, %s\n", p.Name, ch.Name, len(ch.Bundles), ch.Bundles[len(ch.Bundles)-1])
+				fmt.Fprintf(c.App.Writer, "  %s, channel %s: %d versions, %s\n", p.Name, ch.Name, len(ch.Bundles), strings.Join(ch.Bundles, " "))
 			}
 		}
 	}

@@ -59,11 +59,10 @@ func prepare(app *cli.App) {
 }
 
 func usageError(c *cli.Context, err error, _ bool) error {
-	name := c.App.Name
-	if c.Command != nil && c.Command.Name != "" && c.Command.Name != name {
-		name = c.Command.Name
+	if c.Command == nil || c.Command.Name == "" || c.Command.Name == c.App.Name {
+		return Usagef("%w; see %s --help", err, c.App.Name)
 	}
-	return Usagef("%s: %w; see %s --help", name, err, name)
+	return Usagef("%s: %w; see %s %s --help", c.Command.Name, err, c.App.Name, c.Command.Name)
 }
 
 // noCommand is what runs when the first argument is no command.
@@ -101,7 +100,7 @@ func Arg(c *cli.Context, what string) (string, error) {
 	args := c.Args().Slice()
 	for i, a := range args {
 		if strings.HasPrefix(a, "-") && a != "-" {
-			line := slices.Concat(args[i:], args[:i])
+			line := slices.Concat(before(c, len(args)), args[i:], args[:i])
 			return "", Usagef("%s: %s comes after %s; flags come first: %s %s %s",
 				c.Command.Name, a, what, c.App.Name, c.Command.Name, strings.Join(line, " "))
 		}
@@ -113,6 +112,16 @@ func Arg(c *cli.Context, what string) (string, error) {
 		return "", Usagef("%s: which %s? see %s %s --help", c.Command.Name, what, c.App.Name, c.Command.Name)
 	}
 	return "", Usagef("%s: one %s at a time, these are too many: %s", c.Command.Name, what, strings.Join(args[1:], " "))
+}
+
+// before is what the person wrote between the command and its last n arguments.
+func before(c *cli.Context, n int) []string {
+	lineage := c.Lineage()
+	if len(lineage) < 2 {
+		return nil
+	}
+	all := lineage[1].Args().Slice() // the command's name, and all behind it
+	return all[1:max(1, len(all)-n)]
 }
 
 // NoArgs refuses arguments to a command that takes flags only.

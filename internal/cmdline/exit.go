@@ -104,12 +104,10 @@ func hint(err error) string {
 		return "nothing half-written is left; the same command again does the rest"
 	case errors.As(err, &invalid):
 		return ""
-	case errors.As(err, &nodes) && errors.Is(err, oci.ErrPlainHTTP):
-		return "nodes without TLS need `plainHTTP: true` under `registry:` in the site's file"
+	case errors.As(err, &nodes):
+		return fmt.Sprintf("%d of %d nodes are whole; %s", nodes.Of-nodes.Failed, nodes.Of, nodeAdvice(err))
 	case errors.As(err, &http) && (http.Status == 401 || http.Status == 403):
 		return "give credentials with --authfile FILE (a pull secret), or `podman login " + loginName(http.Host) + "`"
-	case errors.As(err, &nodes):
-		return fmt.Sprintf("%d of %d nodes are whole; the same command again finishes the rest", nodes.Of-nodes.Failed, nodes.Of)
 	case errors.As(err, &root):
 		return "this is another bundle than the one whose root was written down; do not import it"
 	case errors.Is(err, syscall.ENOSPC):
@@ -118,6 +116,18 @@ func hint(err error) string {
 		return "a registry without TLS needs `insecure = true` in registries.conf"
 	}
 	return ""
+}
+
+// nodeAdvice is for nodes that could not be filled.
+func nodeAdvice(err error) string {
+	var http *oci.HTTPError
+	switch {
+	case errors.Is(err, oci.ErrPlainHTTP):
+		return "nodes without TLS need `plainHTTP: true` under `registry:` in the site's file"
+	case errors.As(err, &http) && (http.Status == 401 || http.Status == 403):
+		return "give the nodes' credentials with --authfile FILE"
+	}
+	return "the same command again finishes the rest"
 }
 
 // loginName is the name by which credentials for a host are kept.

@@ -90,6 +90,9 @@ func printReport(c *cli.Context, r *bundle.Report) {
 		state = fmt.Sprintf("%d findings", len(r.Findings))
 	}
 	fmt.Fprintf(w, "%s: %s: %d images, %d blobs, %s\n", r.Path, state, r.Images, r.Blobs, ui.Bytes(r.Bytes))
+	if r.Root == "" {
+		return
+	}
 	how := "not compared: no --root was given"
 	if r.RootChecked {
 		how = "as given"

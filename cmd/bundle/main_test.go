@@ -1,0 +1,194 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/urfave/cli/v2"
+
+	"drayage/internal/cmdline"
+	"drayage/pkg/bundle"
+	"drayage/pkg/manifest"
+	"drayage/pkg/oci"
+)
+
+// run runs one command.
+func run(command *cli.Command, args ...string) (out string, err error) {
+	var o, e bytes.Buffer
+	app := &cli.App{Name: "bundle", Writer: &o, ErrWriter: &e, Commands: []*cli.Command{command},
+		ExitErrHandler: func(*cli.Context, error) {}}
+	err = app.Run(append([]string{"bundle", command.Name}, args...))
+	return o.String(), err
+}
+
+// Nothing is asked of any registry for a command line that cannot work.
+func TestCommandLinesThatCannotWork(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	t.Setenv("REGISTRY_AUTH_FILE", "")
+	for name, text := range map[string]string{"imageset.yaml": "kind: Site\n", "plan.json": "{}", "auth.json": "not JSON"} {
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir("folder", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cases := []struct {
+		command    *cli.Command
+		line, want string
+	}{
+		{buildCommand(), "-c imageset.yaml", "build: where to? bundle build -c imageset.yaml -o /media/usb/site.bundle.tar"},
+		{buildCommand(), "-o site.tar", "build: give either an image set (-c) or a saved plan (--plan)"},
+		{buildCommand(), "-o site.tar -c imageset.yaml --plan plan.json", "build: give either an image set (-c) or a saved plan (--plan)"},
+		{buildCommand(), "-o site.tar --plan plan.json --registry-image registry:2",
+			"build: --registry-image goes with -c: a saved plan (--plan) names its registry itself"},
+		{buildCommand(), "-o site.tar imageset.yaml", `build: takes no argument, but was given "imageset.yaml"`},
+		{buildCommand(), "-o folder -c imageset.yaml", "folder: is there and is no regular file"},
+		{buildCommand(), "-o imageset.yaml/site.tar -c imageset.yaml", "imageset.yaml: is no folder"},
+		{buildCommand(), "-o gone/site.tar -c imageset.yaml", "stat gone: no such file or directory"},
+		{buildCommand(), "-o site.tar -c imageset.yaml --jobs 0", "--jobs 0: want 1 to 64"},
+		{buildCommand(), "-o site.tar -c imageset.yaml --jobs 65", "--jobs 65: want 1 to 64"},
+		{buildCommand(), "-o site.tar -c imageset.yaml --timeout 10ms", "--timeout 10ms: want a second at least"},
+		{buildCommand(), "-o site.tar -c gone.yaml", "gone.yaml"},
+		{buildCommand(), "-o site.tar -c imageset.yaml", "imageset.yaml:"},
+		{buildCommand(), "-o site.tar -c imageset.yaml --authfile auth.json", "auth.json: is no file of registry credentials"},
+		{buildCommand(), "-o site.tar -c imageset.yaml --authfile gone.json", "gone.json"},
+		{buildCommand(), "-o site.tar -c imageset.yaml --registries-conf gone.conf", "gone.conf"},
+		{buildCommand(), "-o site.tar --plan gone.json", "gone.json"},
+		{buildCommand(), "-o site.tar --plan plan.json", "plan.json: packing list: format version 0, this program reads 1"},
+		{planCommand(), "", "plan: which image set? bundle plan -c imageset.yaml"},
+		{planCommand(), "-c imageset.yaml more", `plan: takes no argument, but was given "more"`},
+		{planCommand(), "-c imageset.yaml --jobs -1", "--jobs -1: want 1 to 64"},
+		{planCommand(), "-c imageset.yaml", "imageset.yaml:"},
+		{inspectCommand(), "", "inspect: which FILE? see bundle inspect --help"},
+		{inspectCommand(), "site.tar --json", "inspect: --json comes after FILE; flags come first: bundle inspect --json site.tar"},
+	}
+	for _, c := range cases {
+		t.Run(c.command.Name+" "+c.line, func(t *testing.T) {
+			out, err := run(c.command, strings.Fields(c.line)...)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got  %v\nwant %s", err, c.want)
+			}
+			if code := cmdline.ExitCode(err); code != cmdline.ExitUsage || out != "" {
+				t.Errorf("code %d, out %q, want 2 and silence", code, out)
+			}
+		})
+	}
+	if left, _ := filepath.Glob("*"); len(left) != 4 {
+		t.Errorf("the folder holds %q", left)
+	}
+}
+
+func TestPlanThatIsTooLargeIsNotRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "plan.json")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Truncate(manifest.MaxSize + 1); err != nil {
+		t.Fatal(err)
+	}
+	want := path + ": 67108865 bytes, a plan has at most 67108864"
+	if _, err := readPlan(path); err == nil || err.Error() != want || cmdline.ExitCode(err) != cmdline.ExitUsage {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func image(role manifest.Role, name string, bytes int64) manifest.Image {
+	return manifest.Image{Name: name, Role: role, Bytes: bytes, Descriptor: ocispec.Descriptor{Digest: digest.FromString(name)}}
+}
+
+func sample() *manifest.Manifest {
+	component := image(manifest.RoleComponent, "quay.io/a/b@sha256:1", 3000)
+	component.Release, component.Component = "4.9.0-x86_64", "etcd"
+	return &manifest.Manifest{
+		Images: []manifest.Image{
+			image(manifest.RoleRegistry, "docker.io/library/registry:3", 1000), component,
+			image(manifest.RoleAdditional, "quay.io/acme/one:v1", 10), image(manifest.RoleAdditional, "quay.io/acme/two:v1", 20),
+		},
+		Catalogs: []manifest.Catalog{{Name: "quay.io/r/index:v4.9", Source: "sha256:2", Packages: []manifest.Package{{Name: "tool", Channels: []manifest.Channel{
+			{Name: "fast"}, {Name: "stable", Bundles: []string{"tool.v1.0.0", "tool.v1.1.0"}},
+		}}}}},
+		Blobs: []ocispec.Descriptor{{Size: 2000}, {Size: 500}},
+	}
+}
+
+func TestRolesAreSummedUpInTheirOrder(t *testing.T) {
+	got := byRole(sample())
+	want := []roleResult{{manifest.RoleRegistry, 1, 1000}, {manifest.RoleComponent, 1, 3000}, {manifest.RoleAdditional, 2, 30}}
+	if len(got) != len(want) {
+		t.Fatalf("got %+v", got)
+	}
+	for i := range want {
+		if got[i] != want[i] {
+			t.Errorf("got %+v, want %+v", got[i], want[i])
+		}
+	}
+}
+
+// inspect prints what a packing list says, also one that says little.
+func TestInspectPrints(t *testing.T) {
+	b := &bundle.Bundle{Archive: &oci.Archive{Root: digest.FromString("root")}, Manifest: sample()}
+	show := func(args ...string) string {
+		out, err := run(&cli.Command{Name: "inspect", Flags: []cli.Flag{cmdline.JSONFlag}, Action: func(c *cli.Context) error {
+			return printBundle(c, "site.tar", b)
+		}}, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	text := show()
+	for _, want := range []string{
+		"component   4.9.0-x86_64 etcd",
+		"additional  quay.io/acme/one:v1",
+		"\ncatalog quay.io/r/index:v4.9, pruned from sha256:2:\n",
+		"  tool, channel fast: 0 versions, \n",
+		"  tool, channel stable: 2 versions, tool.v1.0.0 tool.v1.1.0\n",
+		"\n4 images, 2 blobs, 2.5kB; 4.03kB if nothing were shared\nroot " + digest.FromString("root").String() + "\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("want %q in\n%s", want, text)
+		}
+	}
+	var r inspectResult
+	if err := json.Unmarshal([]byte(show("--json")), &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.Path != "site.tar" || r.Root != b.Root || r.UniqueBytes != 2500 || r.TotalBytes != 4030 || len(r.Roles) != 3 || len(r.Manifest.Images) != 4 {
+		t.Errorf("got %+v", r)
+	}
+}
+
+func TestInspectOfWhatIsNoBundle(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "site.tar")
+	if err := os.WriteFile(path, []byte("text"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := run(inspectCommand(), path); cmdline.ExitCode(err) != cmdline.ExitBundle || out != "" {
+		t.Errorf("%v, %q", err, out)
+	}
+}
+
+func TestWrittenIsPrinted(t *testing.T) {
+	w := &bundle.Written{Path: "site.tar", Root: "sha256:1", SHA256: "ab", Bytes: 12_000, Images: 3, Blobs: 4}
+	command := func() *cli.Command {
+		return &cli.Command{Name: "build", Flags: []cli.Flag{cmdline.JSONFlag}, Action: func(c *cli.Context) error { return printWritten(c, w) }}
+	}
+	if out, err := run(command()); err != nil || out != "site.tar: 3 images, 4 blobs, 12kB\nroot sha256:1\n" {
+		t.Errorf("%q, %v", out, err)
+	}
+	out, err := run(command(), "--json")
+	var got bundle.Written
+	if err != nil || json.Unmarshal([]byte(out), &got) != nil || got != *w {
+		t.Errorf("%q, %v", out, err)
+	}
+}
