@@ -12,7 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"regexp"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -66,8 +66,15 @@ func Read(ctx context.Context, c *oci.Content, name string, root ocispec.Descrip
 		return nil, fmt.Errorf("%s: %s/%s: %w", name, manifestsFolder, referencesFile, err)
 	}
 	r.Architecture = TagArchitecture(img.Config.Architecture)
+	if !tagPart.MatchString(r.Architecture) {
+		return nil, fmt.Errorf("%s: its config names the architecture %q", name, r.Architecture)
+	}
 	return r, nil
 }
+
+// tagPart is what the parts of a release's tags consist of. What no tag can
+// hold has to be found here: beyond the air gap nobody can mend it.
+var tagPart = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]*$`)
 
 func readReferences(ctx context.Context, c *oci.Content, img *oci.Image) ([]byte, error) {
 	var raw []byte
@@ -119,11 +126,11 @@ func Parse(raw []byte) (*Release, error) {
 		return nil, err
 	}
 	if doc.Kind != "ImageStream" || doc.APIVersion != "image.openshift.io/v1" {
-		return nil, fmt.Errorf("is %s %s, want ImageStream image.openshift.io/v1", doc.Kind, doc.APIVersion)
+		return nil, fmt.Errorf("is kind %q of %q, want ImageStream of image.openshift.io/v1", doc.Kind, doc.APIVersion)
 	}
 	r := &Release{Version: doc.Metadata.Name}
 	var errs []error
-	if r.Version == "" || strings.ContainsAny(r.Version, "/:@ ") {
+	if !tagPart.MatchString(r.Version) {
 		errs = append(errs, fmt.Errorf("version %q", r.Version))
 	}
 	seen := map[string]bool{}
@@ -155,7 +162,7 @@ type tag struct {
 }
 
 func (t tag) component() (Component, error) {
-	if t.Name == "" || strings.ContainsAny(t.Name, "/:@ ") {
+	if !tagPart.MatchString(t.Name) {
 		return Component{}, fmt.Errorf("component name %q", t.Name)
 	}
 	ref, err := manifest.ParseRef(t.From.Name)
