@@ -124,7 +124,7 @@ func pushNode(ctx context.Context, b *bundle.Bundle, s *site.Site, n site.Node, 
 		host: oci.Repository{Host: n.Host(s.Registry), Insecure: s.Registry.PlainHTTP},
 	}
 	err := p.push(ctx, w)
-	r := p.result
+	r := p.soFar()
 	r.Node, r.Host = n.Name, p.host.Host
 	r.Seconds = time.Since(start).Seconds()
 	switch {

@@ -40,13 +40,18 @@ func (p *pusher) push(ctx context.Context, w *work) error {
 	if err := each(ctx, 1, w.manifests, p.manifest); err != nil {
 		return err
 	}
-	return each(ctx, p.jobs, w.tags, func(ctx context.Context, m manifestWork) error {
-		if err := p.manifest(ctx, m); err != nil {
+	return each(ctx, p.jobs, w.tags, p.tagged)
+}
+
+// tagged sets the tags of one digest, one after the other.
+func (p *pusher) tagged(ctx context.Context, tags []manifestWork) error {
+	for _, t := range tags {
+		if err := p.manifest(ctx, t); err != nil {
 			return err
 		}
 		p.count(func(r *NodeResult) { r.Images++ })
-		return nil
-	})
+	}
+	return nil
 }
 
 // each does work on several items at once and ends at the first error.
@@ -71,6 +76,12 @@ func (p *pusher) count(change func(*NodeResult)) {
 	change(&p.result)
 }
 
+func (p *pusher) soFar() NodeResult {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.result
+}
+
 // blob brings one blob into every repository that needs it: sent once at most,
 // mounted from there into the others.
 func (p *pusher) blob(ctx context.Context, b blobWork) error {
@@ -89,7 +100,7 @@ func (p *pusher) blob(ctx context.Context, b blobWork) error {
 		p.count(func(r *NodeResult) { r.Present++ })
 	}
 	// The bar counts each blob once: as it is sent, or here.
-	if from != "" || len(lacking) == 0 {
+	if from != "" {
 		p.report.Advance(b.desc.Size)
 	}
 	for _, repo := range lacking {
@@ -113,39 +124,67 @@ func (p *pusher) bring(ctx context.Context, d ocispec.Descriptor, repo, from str
 			return nil
 		}
 	}
-	report := p.report
-	if from != "" { // counted when it was first there
-		report = nil
-	}
+	return p.send(ctx, d, repo, from == "")
+}
+
+// send uploads a blob. The bar counts it when counted says so: exactly its size
+// when it is there, however often it had to be sent.
+func (p *pusher) send(ctx context.Context, d ocispec.Descriptor, repo string, counted bool) error {
 	var last *countedReader
 	err := p.client.PutBlob(ctx, p.in(repo), d, func() (io.ReadCloser, error) {
 		if last != nil { // another attempt: what the last one reported did not count
-			report.Advance(-last.n)
+			last.end(0)
 		}
 		r, err := p.archive.Open(ctx, d)
-		last = &countedReader{ReadCloser: r, p: p, report: report}
-		return last, err
+		if err != nil {
+			return nil, err
+		}
+		last = &countedReader{ReadCloser: r, p: p}
+		if counted {
+			last.report = p.report
+		}
+		return last, nil
 	})
-	if err == nil {
-		p.count(func(r *NodeResult) { r.Sent++ })
+	if err != nil {
+		return err
 	}
-	return err
+	last.end(d.Size) // a registry may answer before it has read to the end
+	p.count(func(r *NodeResult) { r.Sent++ })
+	return nil
 }
 
-// countedReader counts what goes over the wire.
+// countedReader counts what goes over the wire. The client may still read from
+// it when its request has been answered already.
 type countedReader struct {
 	io.ReadCloser
 	p      *pusher
 	report progress.Func
-	n      int64
+
+	mu    sync.Mutex
+	n     int64
+	ended bool
 }
 
 func (c *countedReader) Read(b []byte) (int, error) {
 	n, err := c.ReadCloser.Read(b)
-	c.n += int64(n)
-	c.report.Advance(int64(n))
 	c.p.count(func(r *NodeResult) { r.BytesSent += int64(n) })
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.ended {
+		c.n += int64(n)
+		c.report.Advance(int64(n))
+	}
 	return n, err
+}
+
+// end ends the count at n bytes.
+func (c *countedReader) end(n int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = true
+	if n != c.n {
+		c.report.Advance(n - c.n)
+	}
 }
 
 // manifest puts a manifest where it is not yet.

@@ -1,8 +1,11 @@
 package importer
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -18,8 +21,9 @@ type work struct {
 	blobs []blobWork // in the order of the tar
 	// manifests are those that no tag points at, each after what it names.
 	manifests []manifestWork
-	tags      []manifestWork
-	bytes     int64 // of the blobs, each once
+	// tags come in groups of one digest: a tag is a write of its manifest too.
+	tags  [][]manifestWork
+	bytes int64 // of the blobs, each once
 }
 
 // blobWork is one blob and the repositories that need it, sorted.
@@ -40,13 +44,15 @@ func newWork(b *bundle.Bundle, r site.Repositories) (*work, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &collector{b: b, repos: map[digest.Digest][]string{}, seen: map[string]bool{}}
+	c := &collector{b: b, repos: map[digest.Digest][]string{}, seen: map[string]bool{}, groups: map[digest.Digest]int{}}
 	for _, p := range placements {
 		if err := c.place(p); err != nil {
 			return nil, fmt.Errorf("%s: %w", p.Image.Name, err)
 		}
 	}
-	c.orderBlobs()
+	if err := c.orderBlobs(); err != nil {
+		return nil, err
+	}
 	return &c.work, nil
 }
 
@@ -55,30 +61,26 @@ type collector struct {
 	work
 	b     *bundle.Bundle
 	repos map[digest.Digest][]string // blob -> repositories
-	seen  map[string]bool            // repository@digest of manifests
+	seen  map[string]bool            // repository@digest of manifests, repository:tag
+	// groups is where in tags a digest is.
+	groups map[digest.Digest]int
 }
 
 func (c *collector) place(p mirror.Placement) error {
-	var children []manifestWork
 	err := oci.Walk(p.Image.Descriptor, c.b.Archive.Manifest, func(l oci.Link) {
-		switch l.Kind {
-		case oci.KindIndex, oci.KindManifest:
-			children = append(children, manifestWork{repo: p.Repository, ref: l.Descriptor.Digest.String(), desc: l.Descriptor})
-		default:
+		if l.Kind != oci.KindIndex && l.Kind != oci.KindManifest {
 			c.need(l.Descriptor.Digest, p.Repository)
 		}
 	})
 	if err != nil {
 		return err
 	}
-	// The walk names parents first; a registry wants them last. The first of
-	// all is the image itself, which goes under its tag.
-	for _, m := range slices.Backward(children[1:]) {
-		if err := c.manifest(m); err != nil {
-			return err
-		}
+	raw, err := c.children(p.Repository, p.Image.Descriptor)
+	if err != nil {
+		return err
 	}
-	return c.tag(p)
+	c.tag(manifestWork{repo: p.Repository, ref: p.Tag, desc: p.Image.Descriptor, raw: raw})
+	return nil
 }
 
 func (c *collector) need(d digest.Digest, repo string) {
@@ -87,32 +89,59 @@ func (c *collector) need(d digest.Digest, repo string) {
 	}
 }
 
-func (c *collector) manifest(m manifestWork) (err error) {
-	if key := m.repo + "@" + m.ref; !c.seen[key] {
+// children lists what an index names, each after what it names itself: a
+// registry refuses an index before its children. The walk has bounded the depth.
+func (c *collector) children(repo string, parent ocispec.Descriptor) (raw []byte, err error) {
+	if raw, err = c.b.Archive.Manifest(parent); err != nil {
+		return nil, err
+	}
+	links, err := oci.Links(parent.MediaType, raw)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range links {
+		m := manifestWork{repo: repo, ref: l.Descriptor.Digest.String(), desc: l.Descriptor}
+		key := m.repo + "@" + m.ref
+		if (l.Kind != oci.KindIndex && l.Kind != oci.KindManifest) || c.seen[key] {
+			continue
+		}
 		c.seen[key] = true
-		m.raw, err = c.b.Archive.Manifest(m.desc)
+		if m.raw, err = c.children(repo, m.desc); err != nil {
+			return nil, err
+		}
 		c.manifests = append(c.manifests, m)
 	}
-	return err
+	return raw, nil
 }
 
-func (c *collector) tag(p mirror.Placement) (err error) {
-	t := manifestWork{repo: p.Repository, ref: p.Tag, desc: p.Image.Descriptor}
-	if key := t.repo + ":" + t.ref; !c.seen[key] {
-		c.seen[key] = true
-		t.raw, err = c.b.Archive.Manifest(t.desc)
-		c.tags = append(c.tags, t)
+func (c *collector) tag(t manifestWork) {
+	key := t.repo + ":" + t.ref
+	if c.seen[key] {
+		return
 	}
-	return err
+	c.seen[key] = true
+	group, ok := c.groups[t.desc.Digest]
+	if !ok {
+		group = len(c.tags)
+		c.groups[t.desc.Digest] = group
+		c.tags = append(c.tags, nil)
+	}
+	c.tags[group] = append(c.tags[group], t)
 }
 
 // orderBlobs lists the blobs as they lie in the tar, so that a medium is read
-// from its beginning to its end.
-func (c *collector) orderBlobs() {
+// from its beginning to its end. Nothing that an image needs may be left over.
+func (c *collector) orderBlobs() error {
 	for _, d := range c.b.Manifest.Blobs {
 		if repos := c.repos[d.Digest]; repos != nil {
 			c.blobs = append(c.blobs, blobWork{desc: d, repos: repos})
 			c.bytes += d.Size
+			delete(c.repos, d.Digest)
 		}
 	}
+	var errs []error
+	for _, d := range slices.Sorted(maps.Keys(c.repos)) {
+		errs = append(errs, fmt.Errorf("%s: is needed in %s and the packing list does not list it", d, strings.Join(c.repos[d], ", ")))
+	}
+	return errors.Join(errs...)
 }
