@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/opencontainers/go-digest"
@@ -66,6 +67,7 @@ func compress(raw []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	w.ModTime = time.Unix(0, 0) // the zero Time would be written as one in 2042
 	if _, err := w.Write(raw); err != nil {
 		return nil, err
 	}
@@ -79,7 +81,9 @@ func compress(raw []byte) ([]byte, error) {
 // that the image spec does not know survive.
 func appendConfig(raw []byte, diffID digest.Digest, o AppendOptions) ([]byte, error) {
 	var doc, run, rootfs map[string]any
-	if err := json.Unmarshal(raw, &doc); err != nil {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber() // as a float, a large number would become another one
+	if err := d.Decode(&doc); err != nil {
 		return nil, err
 	}
 	run, _ = doc["config"].(map[string]any)

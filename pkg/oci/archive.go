@@ -48,6 +48,9 @@ func OpenArchive(r io.ReaderAt, size int64) (*Archive, []Finding) {
 		findings = append(findings, Finding{Entry: indexName, Problem: err.Error()})
 	}
 	if a.Images == nil {
+		if err == nil {
+			findings = append(findings, Finding{Entry: indexName, Problem: "lists no image"})
+		}
 		return nil, findings
 	}
 	return a, findings
@@ -113,6 +116,9 @@ func (a *Archive) next(at int64) (e Entry, done bool, err error) {
 	}
 	if !knownName(h.Name) || h.Typeflag != tar.TypeReg {
 		return e, false, fmt.Errorf("entry %q (type %q) has no place in a bundle", printable(h.Name), h.Typeflag)
+	}
+	if h.Size > a.size { // and no sum of it can overflow
+		return e, false, fmt.Errorf("%s: is cut: the file has %d bytes, this entry alone %d", h.Name, a.size, h.Size)
 	}
 	e = entryAt(at, h.Name, h.Size)
 	raw := make([]byte, e.Offset-at)

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,7 +26,9 @@ type ClientOptions struct {
 	// pull secret. Empty means the ecosystem's own places: REGISTRY_AUTH_FILE,
 	// docker's config.json, podman's auth.json.
 	AuthFile string
-	// Timeout is how long a registry may be silent. 0 means DefaultTimeout.
+	// Timeout is how long a registry may be silent. 0 means DefaultTimeout. A
+	// connection that cannot be made is given up after a quarter of it, if that
+	// is a second or more, and tried again like all that a bad link breaks.
 	Timeout time.Duration
 	// Connections bounds the idle connections kept to one host. 0 means 16.
 	Connections int
@@ -38,10 +40,12 @@ type ClientOptions struct {
 type Client struct {
 	keychain authn.Keychain
 	timeout  time.Duration
-	secure   http.RoundTripper
+	secure   tlsOnly
 	insecure http.RoundTripper
 	hosts    memo[hostKey, *transport.Challenge]
-	repos    memo[repoKey, *http.Client]
+	repos    memo[repoKey, *session]
+
+	firstBackoff time.Duration
 }
 
 type hostKey struct {
@@ -60,35 +64,56 @@ func NewClient(o ClientOptions) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{keychain: keychain, timeout: o.Timeout}
+	c := &Client{keychain: keychain, timeout: o.Timeout, firstBackoff: firstBackoff}
 	if c.timeout <= 0 {
 		c.timeout = DefaultTimeout
 	}
 	if o.Connections <= 0 {
 		o.Connections = 16
 	}
-	c.secure = c.transport(o.Connections, nil)
+	c.secure = tlsOnly{c.transport(o.Connections, nil)}
 	// Only for a host that a person marked insecure; see Repository.Insecure.
 	c.insecure = c.transport(o.Connections, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec
 	return c, nil
 }
 
 func (c *Client) transport(connections int, t *tls.Config) http.RoundTripper {
-	dialer := &net.Dialer{Timeout: min(c.timeout, 10*time.Second), KeepAlive: 15 * time.Second}
-	return transport.NewUserAgent(&http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           dialer.DialContext,
-		TLSClientConfig:       t,
-		TLSHandshakeTimeout:   min(c.timeout, 15*time.Second),
-		ResponseHeaderTimeout: c.timeout,
-		ExpectContinueTimeout: time.Second,
-		MaxIdleConnsPerHost:   connections,
-		IdleConnTimeout:       90 * time.Second,
-		DisableCompression:    true, // a digest is over the bytes as they lie in the registry
-		WriteBufferSize:       64 << 10,
-		ReadBufferSize:        64 << 10,
-	}, "drayage")
+	// All attempts to connect together take no longer than silence may last.
+	// Everything else is the watchdog's: two clocks for one silence would race.
+	connect := min(c.timeout/attempts, 15*time.Second)
+	if connect < time.Second { // too short for a slow link
+		connect = 0
+	}
+	dialer := &net.Dialer{Timeout: connect, KeepAlive: 15 * time.Second}
+	return transport.NewUserAgent(resending{&http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         dialer.DialContext,
+		TLSClientConfig:     t,
+		TLSHandshakeTimeout: connect,
+		MaxIdleConnsPerHost: connections,
+		IdleConnTimeout:     90 * time.Second,
+		DisableCompression:  true, // a digest is over the bytes as they lie in the registry
+		WriteBufferSize:     64 << 10,
+		ReadBufferSize:      64 << 10,
+	}}, "drayage")
 }
+
+// tlsOnly is the way to every host that nobody marked insecure: whatever a
+// registry names, by a redirect, a Location or a token server, nothing goes
+// there without TLS, and no credentials.
+type tlsOnly struct{ http.RoundTripper }
+
+func (t tlsOnly) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Scheme != "https" {
+		if req.Body != nil {
+			req.Body.Close()
+		}
+		return nil, errNoTLS
+	}
+	return t.RoundTripper.RoundTrip(req)
+}
+
+var errNoTLS = errors.New("is to be reached without TLS and is not marked insecure")
 
 // Repository is one repository on one host.
 type Repository struct {
@@ -102,50 +127,12 @@ type Repository struct {
 // String is host/path.
 func (r Repository) String() string { return r.Host + "/" + r.Path }
 
-// do makes one request below /v2/<path>/ and returns any answer whose status is
-// among want. The caller closes the body. actions is "pull" or "push,pull".
-func (c *Client) do(ctx context.Context, r Repository, actions string, req *http.Request, want ...int) (*http.Response, error) {
-	hc, err := c.enter(ctx, r, actions)
-	if err != nil {
-		return nil, err
-	}
-	if req.URL.Host == "" { // a Location from the registry already has one
-		if err := c.address(ctx, r, req.URL); err != nil {
-			return nil, err
-		}
-	}
-	req.Host = req.URL.Host
-	resp, err := hc.Do(req.WithContext(ctx))
-	if err != nil {
-		return nil, noAnswerError(ctx, r.Host, req.Method, req.URL, err)
-	}
-	for _, s := range want {
-		if resp.StatusCode == s {
-			return resp, nil
-		}
-	}
-	return nil, answerError(r.Host, resp)
-}
-
-// address fills in scheme and host.
-func (c *Client) address(ctx context.Context, r Repository, u *url.URL) error {
-	challenge, err := c.challenge(ctx, r)
-	if err != nil {
-		return err
-	}
-	u.Scheme, u.Host = "https", r.Host
-	if challenge.Insecure {
-		u.Scheme = "http"
-	}
-	return nil
-}
-
 // challenge asks a host once how it is spoken to.
 func (c *Client) challenge(ctx context.Context, r Repository) (*transport.Challenge, error) {
 	key := hostKey{r.Host, r.Insecure}
 	return c.hosts.get(ctx, key, func() (*transport.Challenge, error) {
 		var ch *transport.Challenge
-		err := retry(ctx, func() (err error) {
+		err := c.retry(ctx, func() (err error) {
 			ch, err = c.ping(ctx, r)
 			return err
 		})
@@ -161,13 +148,22 @@ func (c *Client) ping(ctx context.Context, r Repository) (*transport.Challenge, 
 	ctx, dog := watch(ctx, c.timeout)
 	defer dog.close()
 	ch, err := transport.Ping(ctx, reg, c.roundTripper(r.Insecure))
-	if err != nil {
-		return nil, noAnswerError(ctx, r.Host, "", nil, lastError(err))
-	}
-	if ch.Insecure && !r.Insecure {
+	switch {
+	case err == nil:
+		return ch, nil
+	case errors.Is(err, http.ErrSchemeMismatch) && !r.Insecure:
 		return nil, &HTTPError{Host: r.Host, Err: ErrPlainHTTP}
 	}
-	return ch, nil
+	return nil, enterError(ctx, r, "GET /v2/", lastError(err))
+}
+
+// enterError is what keeps us out of a repository before the first request.
+func enterError(ctx context.Context, r Repository, step string, err error) error {
+	err = noAnswerError(ctx, r.Host, "", nil, err)
+	if e := (*HTTPError)(nil); errors.As(err, &e) {
+		e.step = step
+	}
+	return err
 }
 
 // ErrPlainHTTP is a registry without TLS that nobody marked insecure. An answer
@@ -202,24 +198,25 @@ func registryName(r Repository) (name.Registry, error) {
 	return reg, nil
 }
 
-// enter returns the HTTP client that has been let into a repository.
-func (c *Client) enter(ctx context.Context, r Repository, actions string) (*http.Client, error) {
+// enter returns the session of a repository. What it takes is repeated here and
+// not once more with the request.
+func (c *Client) enter(ctx context.Context, r Repository, actions string) (*session, error) {
 	key := repoKey{hostKey{r.Host, r.Insecure}, r.Path, actions}
-	return c.repos.get(ctx, key, func() (*http.Client, error) {
+	return c.repos.get(ctx, key, func() (*session, error) {
 		ch, err := c.challenge(ctx, r)
 		if err != nil {
 			return nil, err
 		}
-		var hc *http.Client
-		err = retry(ctx, func() (err error) {
-			hc, err = c.login(ctx, r, actions, ch)
+		var s *session
+		err = c.retry(ctx, func() (err error) {
+			s, err = c.login(ctx, r, actions, ch)
 			return err
 		})
-		return hc, err
+		return s, err
 	})
 }
 
-func (c *Client) login(ctx context.Context, r Repository, actions string, ch *transport.Challenge) (*http.Client, error) {
+func (c *Client) login(ctx context.Context, r Repository, actions string, ch *transport.Challenge) (*session, error) {
 	reg, err := registryName(r)
 	if err != nil {
 		return nil, err
@@ -228,21 +225,40 @@ func (c *Client) login(ctx context.Context, r Repository, actions string, ch *tr
 	if err != nil {
 		return nil, fmt.Errorf("%s: credentials: %w", r, err)
 	}
-	ctx, dog := watch(ctx, c.timeout)
-	defer dog.close()
 	rt := c.roundTripper(r.Insecure)
 	tok := &transport.Token{}
 	if isBearer(ch) {
-		scopes := []string{reg.Repo(r.Path).Scope(actions)}
-		if tok, err = transport.Exchange(ctx, reg, auth, rt, scopes, ch); err != nil {
-			return nil, noAnswerError(ctx, r.Host, "", nil, fmt.Errorf("token for %s: %w", r.Path, err))
+		if tok, err = c.token(ctx, r, reg, actions, auth, ch); err != nil {
+			return nil, err
 		}
 	}
 	rt, err = transport.FromToken(reg, auth, rt, ch, tok)
 	if err != nil {
 		return nil, &HTTPError{Host: r.Host, Err: err}
 	}
-	return &http.Client{Transport: rt, CheckRedirect: checkRedirect}, nil
+	s := &session{http: &http.Client{Transport: rt, CheckRedirect: checkRedirect}, scheme: "https"}
+	if ch.Insecure {
+		s.scheme = "http"
+	}
+	return s, nil
+}
+
+func (c *Client) token(ctx context.Context, r Repository, reg name.Registry, actions string, auth authn.Authenticator, ch *transport.Challenge) (*transport.Token, error) {
+	ctx, dog := watch(ctx, c.timeout)
+	defer dog.close()
+	scopes := []string{reg.Repo(r.Path).Scope(actions)}
+	tok, err := transport.Exchange(ctx, reg, auth, c.roundTripper(r.Insecure), scopes, ch)
+	if err != nil {
+		// The error quotes what was sent in place of a token, which may be half of one.
+		if strings.HasPrefix(err.Error(), "no token in") {
+			err = errors.New("was given none")
+		}
+		return nil, enterError(ctx, r, "token for "+r.Path, err)
+	}
+	if tok.Token == "" { // some servers know only OAuth's name for it
+		tok.Token = tok.AccessToken
+	}
+	return tok, nil
 }
 
 func (c *Client) roundTripper(insecure bool) http.RoundTripper {
@@ -290,7 +306,8 @@ func (m *memo[K, V]) get(ctx context.Context, key K, make_ func() (V, error)) (V
 		select {
 		case <-e.done:
 			// The one who asked first may have been cancelled; we were not.
-			if !errors.Is(e.err, context.Canceled) || ctx.Err() != nil {
+			cancelled := errors.Is(e.err, context.Canceled) || errors.Is(e.err, context.DeadlineExceeded)
+			if !cancelled || ctx.Err() != nil {
 				return e.value, e.err
 			}
 		case <-ctx.Done():

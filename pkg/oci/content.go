@@ -50,40 +50,73 @@ func (c *Content) Resolve(ctx context.Context, ref string) (ocispec.Descriptor, 
 }
 
 // AddImage fetches the index and image manifests of an image, as far as they
-// are not here yet. Its blobs are noted, not fetched.
+// are not here yet, at most MaxImageManifests. Its blobs are noted, not fetched.
 func (c *Content) AddImage(ctx context.Context, repository string, root ocispec.Descriptor) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(4)
-	err := c.add(ctx, g, repository, root, 0)
-	if waitErr := g.Wait(); waitErr != nil {
-		return waitErr
-	}
-	return err
+	a := &adding{c: c, repository: repository, seen: map[digest.Digest]bool{}}
+	a.group, ctx = errgroup.WithContext(ctx)
+	a.group.SetLimit(4)
+	a.group.Go(func() error { return a.add(ctx, root, 0) })
+	return a.group.Wait()
 }
 
-func (c *Content) add(ctx context.Context, g *errgroup.Group, repository string, d ocispec.Descriptor, depth int) error {
-	if depth > maxDepth {
-		return fmt.Errorf("%s@%s: indexes are nested more than %d deep", repository, d.Digest, maxDepth)
+// MaxImageManifests bounds the indexes and image manifests of one image.
+// Release images have a handful, an image for all platforms some thirty.
+const MaxImageManifests = 4096
+
+// adding is one image on its way into a Content.
+type adding struct {
+	c          *Content
+	repository string
+	group      *errgroup.Group
+
+	mu   sync.Mutex
+	seen map[digest.Digest]bool
+}
+
+// first is true once for each manifest: indexes may name one as often as they
+// like, and each other.
+func (a *adding) first(d digest.Digest) (bool, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.seen[d] {
+		return false, nil
 	}
-	raw, err := c.fetchManifest(ctx, repository, d)
+	a.seen[d] = true
+	if len(a.seen) > MaxImageManifests {
+		return false, fmt.Errorf("%s: names more than %d image manifests", a.repository, MaxImageManifests)
+	}
+	return true, nil
+}
+
+func (a *adding) add(ctx context.Context, d ocispec.Descriptor, depth int) error {
+	first, err := a.first(d.Digest)
+	if err != nil || !first {
+		return err
+	}
+	if depth > maxDepth {
+		return fmt.Errorf("%s@%s: indexes are nested more than %d deep", a.repository, d.Digest, maxDepth)
+	}
+	raw, err := a.c.fetchManifest(ctx, a.repository, d)
 	if err != nil {
 		return err
 	}
 	links, err := Links(d.MediaType, raw)
 	if err != nil {
-		return fmt.Errorf("%s@%s: %w", repository, d.Digest, err)
+		return fmt.Errorf("%s@%s: %w", a.repository, d.Digest, err)
 	}
 	for _, l := range links {
-		if l.Kind == KindIndex || l.Kind == KindManifest {
-			// TryGo: a nested index must not wait for itself at the limit.
-			if child := func() error { return c.add(ctx, g, repository, l.Descriptor, depth+1) }; !g.TryGo(child) {
-				if err := child(); err != nil {
-					return err
-				}
-			}
+		if l.Kind != KindIndex && l.Kind != KindManifest {
+			a.c.note(l.Descriptor.Digest, a.repository)
 			continue
 		}
-		c.note(l.Descriptor.Digest, repository)
+		child := func() error { return a.add(ctx, l.Descriptor, depth+1) }
+		// TryGo: a nested index must not wait for itself at the limit.
+		if a.group.TryGo(child) {
+			continue
+		}
+		if err := child(); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -100,7 +133,7 @@ func (c *Content) fetchManifest(ctx context.Context, repository string, d ocispe
 		return nil, err
 	}
 	if int64(len(raw)) != d.Size {
-		return nil, fmt.Errorf("%s@%s: %d bytes, its index says %d", repository, d.Digest, len(raw), d.Size)
+		return nil, fmt.Errorf("%s@%s: has %d bytes, want %d", repository, d.Digest, len(raw), d.Size)
 	}
 	c.AddBlob(raw)
 	return raw, nil
@@ -154,13 +187,16 @@ func (c *Content) ReadAhead(ctx context.Context, d ocispec.Descriptor) (io.ReadC
 	if len(repos) == 0 {
 		return nil, fmt.Errorf("%s: no image names it", d.Digest)
 	}
-	return c.source.ReadAhead(ctx, repos[0], d)
+	if err := checkDescriptor(d); err != nil {
+		return nil, err
+	}
+	return c.source.readAhead(ctx, repos, d)
 }
 
 func (c *Content) repositories(d digest.Digest) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.repos[d]
+	return slices.Clone(c.repos[d]) // note shifts what lies in it
 }
 
 // Parts lists what images consist of, each piece once, in the order of a

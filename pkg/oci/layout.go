@@ -28,6 +28,8 @@ const (
 	MaxIndex = 32 << 20
 	// MaxEntries bounds the entries of a bundle.
 	MaxEntries = 1 << 20
+	// MaxBundle bounds a bundle, in bytes. No sum of sizes below it overflows.
+	MaxBundle = 1 << 50
 )
 
 var layoutContent = []byte(`{"imageLayoutVersion":"` + ocispec.ImageLayoutVersion + `"}`)
@@ -72,6 +74,9 @@ func NewLayout(images []Named, parts []ocispec.Descriptor) (*Layout, error) {
 	l := &Layout{Root: digest.FromBytes(index), Index: index, Parts: parts}
 	at := entryAt(entryAt(0, layoutName, int64(len(layoutContent))).end(), indexName, int64(len(index))).end()
 	for _, p := range parts {
+		if p.Size < 0 || p.Size > MaxBundle-at {
+			return nil, fmt.Errorf("%s: %d bytes at offset %d, a bundle has at most %d", p.Digest, p.Size, at, int64(MaxBundle))
+		}
 		e := entryAt(at, blobName(p.Digest), p.Size)
 		l.Blobs = append(l.Blobs, e)
 		at = e.end()

@@ -76,7 +76,7 @@ func Links(mediaType string, raw []byte) ([]Link, error) {
 	case doc.SchemaVersion != 2:
 		return nil, fmt.Errorf("schema version %d, want 2", doc.SchemaVersion)
 	case doc.MediaType != "" && doc.MediaType != mediaType:
-		return nil, fmt.Errorf("says it is %s and is listed as %s", doc.MediaType, mediaType)
+		return nil, fmt.Errorf("says it is %q and is listed as %q", doc.MediaType, mediaType)
 	case kind == KindIndex:
 		return indexLinks(doc.Manifests)
 	case doc.Config == nil || len(doc.Manifests) > 0:

@@ -7,7 +7,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -30,7 +29,7 @@ var accepted = strings.Join([]string{
 func (c *Client) Manifest(ctx context.Context, r Repository, ref string) (ocispec.Descriptor, []byte, error) {
 	var desc ocispec.Descriptor
 	var raw []byte
-	err := retry(ctx, func() (err error) {
+	err := c.retry(ctx, func() (err error) {
 		desc, raw, err = c.manifestOnce(ctx, r, ref)
 		return err
 	})
@@ -39,8 +38,6 @@ func (c *Client) Manifest(ctx context.Context, r Repository, ref string) (ocispe
 
 func (c *Client) manifestOnce(ctx context.Context, r Repository, ref string) (ocispec.Descriptor, []byte, error) {
 	var desc ocispec.Descriptor
-	ctx, dog := watch(ctx, c.timeout)
-	defer dog.close()
 	req := request(http.MethodGet, r.Path, "manifests/"+ref)
 	req.Header.Set("Accept", accepted)
 	resp, err := c.do(ctx, r, actionsPull, req, http.StatusOK)
@@ -48,9 +45,9 @@ func (c *Client) manifestOnce(ctx context.Context, r Repository, ref string) (oc
 		return desc, nil, err
 	}
 	defer resp.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(watchedReader{resp.Body, dog}, MaxManifest+1))
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, MaxManifest+1))
 	if err != nil {
-		return desc, nil, noAnswerError(ctx, r.Host, req.Method, req.URL, err)
+		return desc, nil, err
 	}
 	if len(raw) > MaxManifest {
 		return desc, nil, fmt.Errorf("%s: manifest %s: more than %d bytes", r, ref, MaxManifest)
@@ -86,7 +83,13 @@ func (c *Client) ManifestDigest(ctx context.Context, r Repository, ref string) (
 	if err != nil || resp == nil {
 		return "", err
 	}
-	return digest.Digest(resp.Header.Get("Docker-Content-Digest")), nil
+	d := digest.Digest(resp.Header.Get("Docker-Content-Digest"))
+	if d.Validate() == nil {
+		return d, nil
+	}
+	// The registry has it and does not say which one it is.
+	desc, _, err := c.Manifest(ctx, r, ref)
+	return desc.Digest, err
 }
 
 // HasBlob asks whether a repository holds a blob of just this size.
@@ -101,9 +104,7 @@ func (c *Client) HasBlob(ctx context.Context, r Repository, d ocispec.Descriptor
 // head returns nil for what is not there.
 func (c *Client) head(ctx context.Context, r Repository, req *http.Request) (*http.Response, error) {
 	var resp *http.Response
-	err := retry(ctx, func() (err error) {
-		ctx, dog := watch(ctx, c.timeout)
-		defer dog.close()
+	err := c.retry(ctx, func() (err error) {
 		resp, err = c.do(ctx, r, actionsPull, req.Clone(ctx), http.StatusOK)
 		if err == nil {
 			resp.Body.Close()
@@ -119,65 +120,35 @@ func (c *Client) head(ctx context.Context, r Repository, req *http.Request) (*ht
 // OpenBlob begins to read a blob at an offset. It makes one attempt and proves
 // nothing about the content: Source.Open does both.
 func (c *Client) OpenBlob(ctx context.Context, r Repository, d ocispec.Descriptor, offset int64) (io.ReadCloser, error) {
-	ctx, dog := watch(ctx, c.timeout)
 	req := request(http.MethodGet, r.Path, "blobs/"+d.Digest.String())
 	if offset > 0 {
 		req.Header.Set("Range", "bytes="+strconv.FormatInt(offset, 10)+"-")
 	}
 	resp, err := c.do(ctx, r, actionsPull, req, http.StatusOK, http.StatusPartialContent)
 	if err != nil {
-		dog.close()
 		return nil, err
 	}
-	body := &blobBody{Reader: watchedReader{resp.Body, dog}, ctx: ctx, dog: dog, resp: resp, host: r.Host}
-	if err := body.seek(offset); err != nil {
-		body.Close()
-		return nil, err
+	if err := seek(resp, offset); err != nil {
+		resp.Body.Close()
+		if e := (*HTTPError)(nil); errors.As(err, &e) || ctx.Err() != nil {
+			return nil, err
+		}
+		return nil, &HTTPError{Host: r.Host, Method: req.Method, Path: apiPath(req.URL), Err: err}
 	}
-	return body, nil
-}
-
-// blobBody is the body of a blob's answer; its errors name the request.
-type blobBody struct {
-	io.Reader
-	ctx  context.Context
-	dog  *watchdog
-	resp *http.Response
-	host string
+	return resp.Body, nil
 }
 
 // seek makes sure that the body begins at offset: a registry may ignore a Range.
-func (b *blobBody) seek(offset int64) error {
-	if b.resp.StatusCode == http.StatusOK {
-		_, err := io.CopyN(io.Discard, b, offset)
+func seek(resp *http.Response, offset int64) error {
+	if resp.StatusCode == http.StatusOK {
+		n, err := io.CopyN(io.Discard, resp.Body, offset)
+		if errors.Is(err, io.EOF) {
+			return fmt.Errorf("has %d bytes, want to go on at %d", n, offset)
+		}
 		return err
 	}
-	if got := b.resp.Header.Get("Content-Range"); !strings.HasPrefix(got, "bytes "+strconv.FormatInt(offset, 10)+"-") {
-		return &HTTPError{Host: b.host, Method: http.MethodGet, Path: apiPath(b.resp.Request.URL),
-			Err: fmt.Errorf("asked for bytes from %d, was given %q", offset, printable(got))}
+	if got := resp.Header.Get("Content-Range"); !strings.HasPrefix(got, "bytes "+strconv.FormatInt(offset, 10)+"-") {
+		return fmt.Errorf("asked for bytes from %d, was given %q", offset, printable(got))
 	}
 	return nil
-}
-
-func (b *blobBody) Read(p []byte) (int, error) {
-	n, err := b.Reader.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = noAnswerError(b.ctx, b.host, http.MethodGet, b.resp.Request.URL, err)
-	}
-	return n, err
-}
-
-func (b *blobBody) Close() error {
-	err := b.resp.Body.Close()
-	b.dog.close()
-	return err
-}
-
-// request makes a request to a path below a repository; Client.do adds the host.
-func request(method, repo, path string) *http.Request {
-	return &http.Request{
-		Method: method,
-		URL:    &url.URL{Path: "/v2/" + repo + "/" + path},
-		Header: http.Header{},
-	}
 }

@@ -3,6 +3,7 @@ package oci
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -14,10 +15,12 @@ import (
 const actionsPush = "push,pull"
 
 // Mount makes a blob of another repository of the same registry appear in this
-// one, without a byte being sent. False means that the registry would not.
+// one, without a byte being sent. False means that the registry would not: it
+// opened an upload in place of it, or it refused. If it refuses everything,
+// whoever sends the blob then learns why.
 func (c *Client) Mount(ctx context.Context, r Repository, d digest.Digest, from string) (bool, error) {
 	mounted := false
-	err := retry(ctx, func() error {
+	err := c.retry(ctx, func() error {
 		query := url.Values{"mount": {d.String()}, "from": {from}}
 		resp, err := c.beginUpload(ctx, r, query)
 		if err != nil {
@@ -29,13 +32,16 @@ func (c *Client) Mount(ctx context.Context, r Repository, d digest.Digest, from 
 		}
 		return nil
 	})
+	if e := (*HTTPError)(nil); errors.As(err, &e) && e.Status/100 == 4 && e.Method != "" && !e.tried {
+		return false, nil
+	}
 	return mounted, err
 }
 
 // PutBlob uploads a blob in one request. open is called for each attempt and
 // gives the content from its beginning; the registry checks its digest.
 func (c *Client) PutBlob(ctx context.Context, r Repository, d ocispec.Descriptor, open func() (io.ReadCloser, error)) error {
-	return retry(ctx, func() error {
+	return c.retry(ctx, func() error {
 		resp, err := c.beginUpload(ctx, r, nil)
 		if err != nil {
 			return err
@@ -45,8 +51,6 @@ func (c *Client) PutBlob(ctx context.Context, r Repository, d ocispec.Descriptor
 }
 
 func (c *Client) beginUpload(ctx context.Context, r Repository, query url.Values) (*http.Response, error) {
-	ctx, dog := watch(ctx, c.timeout)
-	defer dog.close()
 	req := request(http.MethodPost, r.Path, "blobs/uploads/")
 	req.URL.RawQuery = query.Encode()
 	resp, err := c.do(ctx, r, actionsPush, req, http.StatusAccepted, http.StatusCreated)
@@ -72,25 +76,24 @@ func (c *Client) cancelUpload(ctx context.Context, r Repository, begun *http.Res
 func (c *Client) finishUpload(ctx context.Context, r Repository, begun *http.Response, d ocispec.Descriptor, open func() (io.ReadCloser, error)) error {
 	location, err := begun.Location()
 	if err != nil {
-		return &HTTPError{Host: r.Host, Method: http.MethodPost, Path: apiPath(begun.Request.URL), Err: err}
+		return noAnswerError(ctx, r.Host, http.MethodPost, begun.Request.URL, err)
 	}
-	query := location.Query()
-	query.Set("digest", d.Digest.String())
-	location.RawQuery = query.Encode()
-	body, err := open()
-	if err != nil {
-		return err
+	// Appended, and not parsed and put together again: the query may be signed.
+	if location.RawQuery != "" {
+		location.RawQuery += "&"
 	}
-	ctx, dog := watch(ctx, c.timeout)
-	defer dog.close()
+	location.RawQuery += "digest=" + url.QueryEscape(d.Digest.String())
 	req := &http.Request{
-		Method: http.MethodPut, URL: location, ContentLength: d.Size,
+		Method: http.MethodPut, URL: location, ContentLength: d.Size, GetBody: open,
 		Header: http.Header{"Content-Type": {"application/octet-stream"}},
-		Body:   uploadBody{watchedReader{body, dog}, body},
 	}
-	if d.Size == 0 {
-		req.Body = http.NoBody
+	if d.Size == 0 { // a body of no length would be sent as one of unknown length
+		body, err := open()
+		if err != nil {
+			return err
+		}
 		body.Close()
+		req.GetBody = nil
 	}
 	resp, err := c.do(ctx, r, actionsPush, req, http.StatusCreated, http.StatusNoContent, http.StatusAccepted)
 	if err != nil {
@@ -99,20 +102,13 @@ func (c *Client) finishUpload(ctx context.Context, r Repository, begun *http.Res
 	return resp.Body.Close()
 }
 
-type uploadBody struct {
-	io.Reader
-	io.Closer
-}
-
 // PutManifest uploads an index or image manifest under a tag or its digest.
 func (c *Client) PutManifest(ctx context.Context, r Repository, ref, mediaType string, raw []byte) error {
-	return retry(ctx, func() error {
-		ctx, dog := watch(ctx, c.timeout)
-		defer dog.close()
+	return c.retry(ctx, func() error {
 		req := request(http.MethodPut, r.Path, "manifests/"+ref)
 		req.Header.Set("Content-Type", mediaType)
 		req.ContentLength = int64(len(raw))
-		req.Body = io.NopCloser(bytes.NewReader(raw))
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(raw)), nil }
 		resp, err := c.do(ctx, r, actionsPush, req, http.StatusCreated, http.StatusOK, http.StatusAccepted)
 		if err != nil {
 			return err

@@ -11,7 +11,8 @@ import (
 const (
 	// attempts is how often a request is made before its error is believed.
 	attempts = 4
-	// firstBackoff is the wait after the first attempt; it doubles each time.
+	// firstBackoff is the wait after the first attempt; it doubles each time. A
+	// Client keeps its own, for tests that have no time.
 	firstBackoff = 250 * time.Millisecond
 	// longestWait is the longest Retry-After that is waited for. A registry
 	// that asks for more has to be asked again by a person.
@@ -20,10 +21,10 @@ const (
 
 // retry makes a request until it succeeds, its error is final, or it was made
 // often enough. A Retry-After is honoured.
-func retry(ctx context.Context, request func() error) error {
+func (c *Client) retry(ctx context.Context, request func() error) error {
 	for n := 1; ; n++ {
 		err := request()
-		wait, again := backoff(n, err)
+		wait, again := c.backoff(n, err)
 		if !again {
 			return err
 		}
@@ -35,9 +36,9 @@ func retry(ctx context.Context, request func() error) error {
 
 // backoff tells how long to wait after attempt n ended in err, and whether to
 // try again at all.
-func backoff(n int, err error) (time.Duration, bool) {
+func (c *Client) backoff(n int, err error) (time.Duration, bool) {
 	e := (*HTTPError)(nil)
-	if err == nil || !errors.As(err, &e) || !e.temporary() {
+	if err == nil || !errors.As(err, &e) || !e.temporary() || (e.expired && n > 1) {
 		return 0, false
 	}
 	if n >= attempts {
@@ -50,7 +51,7 @@ func backoff(n int, err error) (time.Duration, bool) {
 		return 0, false
 	}
 	// Jitter keeps many requests that failed together from coming back together.
-	wait := firstBackoff << (n - 1)
+	wait := c.firstBackoff << (n - 1)
 	wait += rand.N(wait / 2)
 	return max(wait, e.RetryAfter), true
 }

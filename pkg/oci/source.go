@@ -25,8 +25,9 @@ type Source struct {
 // SourceOptions say how a Source reaches registries.
 type SourceOptions struct {
 	ClientOptions
-	// RegistriesConf is a registries.conf (version 2). Empty means the
-	// ecosystem's own places, CONTAINERS_REGISTRIES_CONF among them.
+	// RegistriesConf is a registries.conf (version 2), read with what lies in
+	// the folder of the same name and ".d" beside it, and nothing else. Empty
+	// means the ecosystem's own places, CONTAINERS_REGISTRIES_CONF among them.
 	RegistriesConf string
 	// SpoolDir is where blobs are kept that were read before the bundle was
 	// begun (a release's last layer, a catalog's layers), so that they are
@@ -48,6 +49,7 @@ func NewSource(o SourceOptions) (*Source, error) {
 			return nil, err
 		}
 		conf.SystemRegistriesConfPath = o.RegistriesConf
+		conf.SystemRegistriesConfDirPath = o.RegistriesConf + ".d"
 	}
 	if _, err := sysregistriesv2.GetRegistries(conf); err != nil {
 		return nil, fmt.Errorf("registries.conf: %w", err)
@@ -59,7 +61,7 @@ func NewSource(o SourceOptions) (*Source, error) {
 func (s *Source) Close() error { return s.spool.close() }
 
 // Resolve asks which image a reference (host/path with a tag, a digest or both)
-// stands for, and fetches its manifest. Mirrors are tried in their order and
+// stands for, and fetches its manifest; of both, the digest counts. Mirrors are tried in their order and
 // the registry itself last; the error names every one that was tried.
 func (s *Source) Resolve(ctx context.Context, ref string) (ocispec.Descriptor, []byte, error) {
 	places, err := s.places(ref)
@@ -70,8 +72,10 @@ func (s *Source) Resolve(ctx context.Context, ref string) (ocispec.Descriptor, [
 	for _, p := range places {
 		desc, raw, err := s.client.Manifest(ctx, p.Repository, p.ref)
 		if err == nil {
-			desc.MediaType, err = manifestType(desc.MediaType, raw)
-			return desc, raw, err
+			if desc.MediaType, err = manifestType(desc.MediaType, raw); err == nil {
+				return desc, raw, nil
+			}
+			err = fmt.Errorf("%s: %w", p.Host, err)
 		}
 		if ctx.Err() != nil {
 			return desc, nil, ctx.Err()
@@ -111,7 +115,12 @@ func (s *Source) ReadAhead(ctx context.Context, repository string, d ocispec.Des
 	if err := checkDescriptor(d); err != nil {
 		return nil, err
 	}
-	return s.spool.fill(ctx, d, func() (io.ReadCloser, error) { return s.Open(ctx, repository, d) })
+	return s.readAhead(ctx, []string{repository}, d)
+}
+
+// readAhead is ReadAhead for a blob that several repositories have.
+func (s *Source) readAhead(ctx context.Context, repositories []string, d ocispec.Descriptor) (io.ReadCloser, error) {
+	return s.spool.fill(ctx, d, func() (io.ReadCloser, error) { return s.openAny(ctx, repositories, d) })
 }
 
 // place is one registry where a reference can be had.
@@ -125,6 +134,9 @@ func (s *Source) places(ref string) ([]place, error) {
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", ref, err)
+	}
+	if reference.IsNameOnly(named) {
+		return nil, fmt.Errorf("%s: has neither a tag nor a digest", ref)
 	}
 	reg, err := sysregistriesv2.FindRegistry(s.conf, named.Name())
 	if err != nil {
@@ -167,10 +179,16 @@ func withoutTag(named reference.Named) reference.Named {
 	return canonical
 }
 
+// Docker's registry: its name is one thing, its server another.
+const (
+	dockerHost   = "docker.io"
+	dockerServer = "registry-1.docker.io"
+)
+
 func newPlace(named reference.Named, insecure bool) place {
 	p := place{Repository: Repository{Host: reference.Domain(named), Path: reference.Path(named), Insecure: insecure}}
-	if p.Host == "docker.io" {
-		p.Host = "registry-1.docker.io" // the name is one thing, the server another
+	if p.Host == dockerHost {
+		p.Host = dockerServer
 	}
 	switch r := named.(type) {
 	case reference.Digested:
@@ -203,6 +221,7 @@ type resumingReader struct {
 	desc   ocispec.Descriptor
 
 	body   io.ReadCloser
+	moved  bool  // bytes have come from body
 	at     int64 // bytes given to the reader so far
 	failed int   // attempts since the last byte
 	errs   []error
@@ -216,16 +235,17 @@ func (r *resumingReader) Read(p []byte) (int, error) {
 			}
 		}
 		n, err := r.body.Read(p)
-		r.at += int64(n)
-		if n > 0 {
-			r.failed = 0
-		}
-		switch {
-		case n > 0 || err == nil:
+		if n > 0 || err == nil {
+			r.at += int64(n)
+			r.moved, r.failed = true, 0
 			return n, nil // an error comes again with the next call
-		case errors.Is(err, io.EOF) && r.at >= r.desc.Size:
-			return 0, io.EOF
-		case errors.Is(err, io.EOF):
+		}
+		if r.at >= r.desc.Size {
+			return 0, io.EOF // all is here, however the connection ended
+		}
+		// A connection that fell silent on the way was most likely cut without a
+		// word. A registry that does not even begin is not asked again.
+		if errors.Is(err, io.EOF) || (r.moved && errors.Is(err, errStalled)) {
 			err = r.cut()
 		}
 		r.close()
@@ -241,7 +261,7 @@ func (r *resumingReader) open() error {
 	for {
 		body, err := r.client.OpenBlob(r.ctx, r.places[0].Repository, r.desc, r.at)
 		if err == nil {
-			r.body = body
+			r.body, r.moved = body, false
 			return nil
 		}
 		if err := r.pause(err); err != nil {
@@ -257,7 +277,7 @@ func (r *resumingReader) pause(err error) error {
 		return r.ctx.Err()
 	}
 	r.failed++
-	if wait, again := backoff(r.failed, err); again {
+	if wait, again := r.client.backoff(r.failed, err); again {
 		return sleep(r.ctx, wait)
 	}
 	r.errs = append(r.errs, err)

@@ -3,7 +3,6 @@ package oci
 import (
 	"context"
 	"errors"
-	"io"
 	"time"
 )
 
@@ -18,15 +17,17 @@ func (e stalledError) Error() string {
 
 func (e stalledError) Is(target error) bool { return target == errStalled }
 
-// watchdog cancels a request when nothing has moved for a while. A whole-request
-// timeout would have to know how long the largest layer takes on the slowest
-// link; this one only knows how long silence may last.
+// watchdog cancels a request when the other side has been silent for a while.
+// A whole-request timeout would have to know how long the largest layer takes on
+// the slowest link; this one only knows how long silence may last. It rests
+// while the other side has nothing to do: a slow medium is not a silent registry.
 type watchdog struct {
 	timer *time.Timer
 	after time.Duration
 	stop  context.CancelCauseFunc
 }
 
+// watch begins to wait for the other side.
 func watch(ctx context.Context, after time.Duration) (context.Context, *watchdog) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	w := &watchdog{after: after, stop: cancel}
@@ -34,23 +35,13 @@ func watch(ctx context.Context, after time.Duration) (context.Context, *watchdog
 	return ctx, w
 }
 
-func (w *watchdog) moved() { w.timer.Reset(w.after) }
+// wait counts the silence from now on.
+func (w *watchdog) wait() { w.timer.Reset(w.after) }
+
+// rest stops counting.
+func (w *watchdog) rest() { w.timer.Stop() }
 
 func (w *watchdog) close() {
 	w.timer.Stop()
 	w.stop(context.Canceled)
-}
-
-// watchedReader tells the watchdog of every byte that passes.
-type watchedReader struct {
-	io.Reader
-	dog *watchdog
-}
-
-func (r watchedReader) Read(p []byte) (int, error) {
-	n, err := r.Reader.Read(p)
-	if n > 0 {
-		r.dog.moved()
-	}
-	return n, err
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -24,6 +25,10 @@ const (
 	// maxUnpacked bounds what one layer may unpack to, in bytes: no layer that
 	// holds a release's or a catalog's files comes near.
 	maxUnpacked = 16 << 30
+	// maxFiles bounds the files, folders and whiteouts that are noted of one
+	// image: they compress so well that maxUnpacked alone leaves room for
+	// gigabytes of names.
+	maxFiles = 1 << 18
 )
 
 // Image is one image manifest with its config.
@@ -79,7 +84,7 @@ func (c *Content) ForPlatform(root ocispec.Descriptor, platform string) (ocispec
 		}
 		have = append(have, platformString(*l.Descriptor.Platform))
 	}
-	return root, fmt.Errorf("%s: has no image for %s, only for %s", root.Digest, platform, strings.Join(have, ", "))
+	return root, fmt.Errorf("%s: has no image for %s, only for %s", root.Digest, platform, printable(strings.Join(have, ", ")))
 }
 
 func matches(p ocispec.Platform, want string) bool {
@@ -107,10 +112,11 @@ func (c *Content) readSmall(ctx context.Context, d ocispec.Descriptor) ([]byte, 
 // whiteout hides what lies below it. Layers are read from the top down. visit
 // is called with each file's path below the folder; it returns [Stop] to end
 // early. The paths of all files and folders that were seen come back sorted,
-// folders with a slash at their end. A link below the folder is an error: nothing that reads releases or catalogs
-// follows one the same way.
+// folders with a slash at their end. A link in place of the folder or below it
+// is an error: nothing that reads releases or catalogs follows one the same way.
+// So is a file with holes, whose size says nothing about what it takes.
 func (c *Content) Files(ctx context.Context, img *Image, folder string, visit func(name string, r io.Reader) error) ([]string, error) {
-	v := &view{folder: clean(folder), visit: visit, there: map[string]bool{}, hidden: map[string]bool{}}
+	v := &view{folder: clean(folder), visit: visit, there: map[string]bool{}, hidden: map[string]bool{}, way: map[string]bool{}}
 	for _, layer := range slices.Backward(img.Manifest.Layers) {
 		if foreign(layer) {
 			continue
@@ -149,13 +155,13 @@ type view struct {
 	visit  func(string, io.Reader) error
 	there  map[string]bool // path below the folder -> is a folder
 	hidden map[string]bool // paths that an upper layer took away
+	way    map[string]bool // the folder and those above it, as far as a layer has them
 }
 
 // layer reads one layer. What it takes away is taken from the layers below it,
 // not from itself.
 func (v *view) layer(t *tar.Reader) error {
-	taken := map[string]bool{}
-	mine := map[string]bool{}
+	l := &layerView{view: v, mine: map[string]bool{}, taken: map[string]bool{}, way: map[string]bool{}}
 	for {
 		h, err := t.Next()
 		if errors.Is(err, io.EOF) {
@@ -164,53 +170,80 @@ func (v *view) layer(t *tar.Reader) error {
 		if err != nil {
 			return err
 		}
-		if err := v.entry(t, h, mine, taken); err != nil {
+		if err := l.entry(t, h); err != nil {
 			return err
 		}
+		if len(l.mine)+len(l.taken)+len(v.there)+len(v.hidden) > maxFiles {
+			return fmt.Errorf("has more than %d files and folders below %s", maxFiles, v.folder)
+		}
 	}
-	for name := range taken {
-		v.hidden[name] = true
-	}
-	for name, folder := range mine {
-		v.there[name] = folder
-	}
+	maps.Copy(v.hidden, l.taken)
+	maps.Copy(v.there, l.mine)
+	maps.Copy(v.way, l.way)
 	return nil
 }
 
-func (v *view) entry(t *tar.Reader, h *tar.Header, mine, taken map[string]bool) error {
+// layerView is what one layer adds to the view.
+type layerView struct {
+	*view
+	mine, taken, way map[string]bool
+}
+
+func (l *layerView) entry(t *tar.Reader, h *tar.Header) error {
 	full := clean(h.Name)
-	if whiteout(full, taken) {
+	if whiteout(full, l.taken) {
 		return nil
 	}
-	name, ok := below(v.folder, full)
-	if !ok || v.covered(full, name) {
+	if l.leads(full) && !l.view.way[full] && !l.gone(full) {
+		l.way[full] = true
+		if h.Typeflag != tar.TypeDir {
+			return fmt.Errorf("%s: is no folder, want one", printable(full))
+		}
 		return nil
 	}
-	switch h.Typeflag {
-	case tar.TypeDir:
-		mine[name] = true
+	name, ok := l.below(full)
+	if !ok || l.covered(full, name) {
 		return nil
-	case tar.TypeReg:
-	default:
-		return fmt.Errorf("%s: is a link or a device, want files and folders only", full)
 	}
-	if _, twice := mine[name]; twice {
-		return fmt.Errorf("%s: stands in the layer twice", full)
+	switch {
+	case h.Typeflag == tar.TypeDir:
+		l.mine[name] = true
+		return nil
+	case h.Typeflag != tar.TypeReg || sparse(h):
+		return fmt.Errorf("%s: is a link, a device or a file with holes, want plain files and folders only", printable(full))
 	}
-	mine[name] = false
-	if err := v.visit(name, t); err != nil {
+	if _, twice := l.mine[name]; twice {
+		return fmt.Errorf("%s: stands in the layer twice", printable(full))
+	}
+	l.mine[name] = false
+	if err := l.visit(name, t); err != nil {
 		if errors.Is(err, Stop) {
 			return err
 		}
-		return fmt.Errorf("%s: %w", full, err)
+		return fmt.Errorf("%s: %w", printable(full), err)
 	}
 	return nil
 }
 
-// covered says whether an upper layer decided about a path: has a file there or
-// above it, or took it or a folder above it away.
+// sparse tells a file with holes: a few bytes of a layer that read as exabytes.
+func sparse(h *tar.Header) bool {
+	for key := range h.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return true
+		}
+	}
+	return false
+}
+
+// leads says whether a path is the folder, or one above it.
+func (v *view) leads(full string) bool {
+	return full == v.folder || strings.HasPrefix(v.folder, full+"/")
+}
+
+// covered says whether an upper layer decided about a path: has something there
+// or a file above it, or took it or a folder above it away.
 func (v *view) covered(full, name string) bool {
-	if folder, ok := v.there[name]; ok && !folder {
+	if _, ok := v.there[name]; ok {
 		return true
 	}
 	for p := path.Dir(name); p != "."; p = path.Dir(p) {
@@ -218,6 +251,11 @@ func (v *view) covered(full, name string) bool {
 			return true
 		}
 	}
+	return v.gone(full)
+}
+
+// gone says whether an upper layer took a path or a folder above it away.
+func (v *view) gone(full string) bool {
 	for p := full; p != "."; p = path.Dir(p) {
 		if v.hidden[p] || (p != full && v.hidden[p+"/*"]) {
 			return true
@@ -263,8 +301,12 @@ func clean(name string) string {
 	return strings.TrimPrefix(path.Clean("/"+name), "/")
 }
 
-func below(folder, full string) (string, bool) {
-	name, ok := strings.CutPrefix(full, folder+"/")
+// below gives the part of a path below the folder, which may be the root.
+func (v *view) below(full string) (string, bool) {
+	if v.folder == "" {
+		return full, full != ""
+	}
+	name, ok := strings.CutPrefix(full, v.folder+"/")
 	return name, ok && name != ""
 }
 
