@@ -54,6 +54,7 @@ func runBuild(c *cli.Context) error {
 		return err
 	}
 	cmdline.Warn(c, p.Warnings)
+	cmdline.WarnUnsigned(c, p.Manifest)
 	return printWritten(c, written)
 }
 
@@ -87,18 +88,22 @@ func checkBuildFlags(c *cli.Context) (out string, err error) {
 }
 
 func planOrPin(c *cli.Context, source *oci.Source, p progress.Func) (*plan.Plan, error) {
+	o, err := planOptions(c, p)
+	if err != nil {
+		return nil, err
+	}
 	if path := c.String("plan"); path != "" {
 		m, err := readPlan(path)
 		if err != nil {
 			return nil, err
 		}
-		return asked(plan.Pin(c.Context, m, source, planOptions(c, p)))
+		return asked(plan.Pin(c.Context, m, source, o))
 	}
 	cfg, err := readConfig(c)
 	if err != nil {
 		return nil, err
 	}
-	return asked(plan.Make(c.Context, cfg, source, planOptions(c, p)))
+	return asked(plan.Make(c.Context, cfg, source, o))
 }
 
 func printWritten(c *cli.Context, w *bundle.Written) error {

@@ -43,6 +43,7 @@ func runPlan(c *cli.Context) error {
 		return err
 	}
 	cmdline.Warn(c, p.Warnings)
+	cmdline.WarnUnsigned(c, p.Manifest)
 	if out := c.String("output"); out != "" {
 		raw, err := manifest.Encode(p.Manifest)
 		if err != nil {
@@ -67,7 +68,11 @@ func makePlan(c *cli.Context) (*plan.Plan, error) {
 	defer source.Close()
 	u := ui.New(os.Stderr)
 	defer u.Close()
-	return asked(plan.Make(c.Context, cfg, source, planOptions(c, u.Progress())))
+	o, err := planOptions(c, u.Progress())
+	if err != nil {
+		return nil, err
+	}
+	return asked(plan.Make(c.Context, cfg, source, o))
 }
 
 // asked says of an error that it is about what was asked for.

@@ -13,6 +13,7 @@ import (
 	"drayage/pkg/manifest"
 	"drayage/pkg/oci"
 	"drayage/pkg/plan"
+	"drayage/pkg/signature"
 )
 
 // sourceFlags say what travels and how registries are reached; plan and build
@@ -23,6 +24,9 @@ func sourceFlags() []cli.Flag {
 		&cli.StringFlag{Name: "registry-image", Value: plan.DefaultRegistryImage, Usage: "the registry that nodes run: `IMAGE`"},
 		&cli.StringFlag{Name: "authfile", Usage: "credentials (a pull secret) in `FILE`; else REGISTRY_AUTH_FILE, docker's or podman's own"},
 		&cli.StringFlag{Name: "registries-conf", Usage: "mirrors and insecure registries in `FILE`; else CONTAINERS_REGISTRIES_CONF or the system's own"},
+		cmdline.KeyFlag,
+		&cli.StringSliceFlag{Name: "signature-store", Usage: "where releases' signatures are: `URL`; else Red Hat's own; may be given several times"},
+		&cli.BoolFlag{Name: "insecure-skip-signature", Usage: "take releases that nobody signed; the bundle says so for ever"},
 		&cli.IntFlag{Name: "jobs", Value: 6, Usage: "how many `N` downloads at a time"},
 		&cli.DurationFlag{Name: "timeout", Value: oci.DefaultTimeout, Usage: "give up on a registry that is silent for this `TIME`"},
 		cmdline.JSONFlag,
@@ -43,8 +47,19 @@ func newSource(c *cli.Context, spool string) (*oci.Source, error) {
 	return s, nil
 }
 
-func planOptions(c *cli.Context, p progress.Func) plan.Options {
-	return plan.Options{RegistryImage: c.String("registry-image"), Jobs: c.Int("jobs"), Progress: p}
+func planOptions(c *cli.Context, p progress.Func) (plan.Options, error) {
+	keys, err := cmdline.Keyring(c)
+	if err != nil {
+		return plan.Options{}, err
+	}
+	stores := c.StringSlice("signature-store")
+	if len(stores) == 0 {
+		stores = signature.Stores
+	}
+	return plan.Options{
+		RegistryImage: c.String("registry-image"), Jobs: c.Int("jobs"), Progress: p,
+		Signatures: plan.SignatureOptions{Keyring: keys, Stores: stores, Skip: c.Bool("insecure-skip-signature"), Now: time.Now()},
+	}, nil
 }
 
 // readConfig reads the image set that -c names.

@@ -28,7 +28,7 @@ func renderCommand() *cli.Command {
 			"   import render --site site.yaml -o manifests /media/usb/site.bundle.tar\n" +
 			"   import render --site site.yaml -o - /media/usb/site.bundle.tar | oc apply -f -",
 		Flags: []cli.Flag{
-			siteFlag, cmdline.RootFlag,
+			siteFlag, cmdline.RootFlag, cmdline.KeyFlag,
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "a `DIR`, or - for standard output"},
 			cmdline.JSONFlag,
 		},
@@ -125,11 +125,15 @@ func writeFolder(c *cli.Context, dir string, objects []icsp.Object) error {
 	for i, o := range objects {
 		name := icsp.FileName(i, o)
 		mine[name] = true
-		if err := durable.WriteFile(filepath.Join(dir, name), append([]byte(renderedBy), o.YAML...)); err != nil {
+		content := o.YAML
+		if filepath.Ext(name) == ".yaml" { // JSON knows no comments
+			content = append([]byte(renderedBy), content...)
+		}
+		if err := durable.WriteFile(filepath.Join(dir, name), content); err != nil {
 			return err
 		}
 	}
-	found, err := filepath.Glob(filepath.Join(dir, "[0-9][0-9]-*.yaml"))
+	found, err := filepath.Glob(filepath.Join(dir, "[0-9][0-9]-*"))
 	if err != nil {
 		return err
 	}
@@ -146,6 +150,9 @@ func writeFolder(c *cli.Context, dir string, objects []icsp.Object) error {
 }
 
 func rendered(path string) bool {
+	if signature, _ := filepath.Match("[0-9][0-9]-signature-sha256-*.json", filepath.Base(path)); signature {
+		return true
+	}
 	raw, err := os.ReadFile(path)
-	return err == nil && strings.HasPrefix(string(raw), renderedBy)
+	return err == nil && filepath.Ext(path) == ".yaml" && strings.HasPrefix(string(raw), renderedBy)
 }

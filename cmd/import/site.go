@@ -23,7 +23,8 @@ func readSite(c *cli.Context) (*site.Site, error) {
 	return s, nil
 }
 
-// openBundle opens the one argument, with the root that --root gives.
+// openBundle opens the one argument, with the root that --root gives, and
+// checks the signatures of its releases.
 func openBundle(c *cli.Context) (*bundle.Bundle, error) {
 	path, err := cmdline.Arg(c, "FILE")
 	if err != nil {
@@ -33,5 +34,13 @@ func openBundle(c *cli.Context) (*bundle.Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	return bundle.Open(path, root)
+	b, err := bundle.Open(path, root)
+	if err != nil {
+		return nil, err
+	}
+	if err := cmdline.CheckSignatures(c, path, b.Manifest); err != nil {
+		b.Close()
+		return nil, err
+	}
+	return b, nil
 }

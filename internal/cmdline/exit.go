@@ -11,6 +11,7 @@ import (
 	"drayage/pkg/bundle"
 	"drayage/pkg/importer"
 	"drayage/pkg/oci"
+	"drayage/pkg/signature"
 )
 
 // The exit codes. docs/exit-codes.md is their table.
@@ -94,10 +95,11 @@ func report(w io.Writer, program string, err error) {
 // hint says what a person can do. Packages state facts; advice is given here.
 func hint(err error) string {
 	var (
-		http    *oci.HTTPError
-		nodes   *importer.NodesError
-		root    *bundle.RootError
-		invalid *bundle.InvalidError
+		http     *oci.HTTPError
+		nodes    *importer.NodesError
+		root     *bundle.RootError
+		invalid  *bundle.InvalidError
+		unsigned *signature.UnsignedError
 	)
 	switch {
 	case errors.Is(err, errCancelled):
@@ -108,6 +110,8 @@ func hint(err error) string {
 		return fmt.Sprintf("%d of %d nodes are whole; %s", nodes.Of-nodes.Failed, nodes.Of, nodeAdvice(err))
 	case errors.As(err, &http) && (http.Status == 401 || http.Status == 403):
 		return "give credentials with --authfile FILE (a pull secret), or `podman login " + loginName(http.Host) + "`"
+	case errors.As(err, &unsigned):
+		return "a key of your own is trusted with --release-key FILE, a store of your own asked with --signature-store URL"
 	case errors.As(err, &root):
 		return "this is another bundle than the one whose root was written down; do not import it"
 	case errors.Is(err, syscall.ENOSPC):

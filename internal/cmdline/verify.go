@@ -36,7 +36,7 @@ func Verify(program string) *cli.Command {
 		Description: "Reads the whole file once and reports all that is wrong with it, each finding with\n" +
 			"the image it belongs to. With --root the bundle must also be the one that was meant.\n\n" +
 			"   " + program + " verify --root sha256:9f86d08... /media/usb/site.bundle.tar",
-		Flags: []cli.Flag{RootFlag, JSONFlag},
+		Flags: []cli.Flag{RootFlag, KeyFlag, JSONFlag},
 		Action: func(c *cli.Context) error {
 			path, err := Arg(c, "FILE")
 			if err != nil {
@@ -57,6 +57,14 @@ func verify(c *cli.Context, path string, root digest.Digest) error {
 	u.Close()
 	if err != nil {
 		return err
+	}
+	if report.Manifest != nil {
+		findings, err := signatureFindings(c, report.Manifest)
+		if err != nil {
+			return err
+		}
+		report.Findings = append(report.Findings, findings...)
+		WarnUnsigned(c, report.Manifest)
 	}
 	if c.Bool("json") {
 		if err := PrintJSON(c.App.Writer, report); err != nil {
@@ -92,6 +100,9 @@ func printReport(c *cli.Context, r *bundle.Report) {
 	fmt.Fprintf(w, "%s: %s: %d images, %d blobs, %s\n", r.Path, state, r.Images, r.Blobs, ui.Bytes(r.Bytes))
 	if r.Root == "" {
 		return
+	}
+	if r.Manifest != nil && len(r.Manifest.Signatures) > 0 && len(r.Findings) == 0 {
+		fmt.Fprintf(w, "signatures of releases: %d good\n", len(r.Manifest.Signatures))
 	}
 	how := "not compared: no --root was given"
 	if r.RootChecked {

@@ -190,9 +190,6 @@ func read(f *os.File, root digest.Digest) (*Bundle, []oci.Finding, error) {
 	}
 	a, findings := oci.OpenArchive(f, info.Size())
 	if a == nil {
-		if len(findings) == 0 {
-			findings = []oci.Finding{{Entry: "index.json", Problem: "lists no image"}}
-		}
 		return nil, nil, &InvalidError{f.Name(), findings}
 	}
 	if root != "" && a.Root != root {

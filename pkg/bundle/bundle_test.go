@@ -51,9 +51,17 @@ func TestWhatIsWrittenIsOpenedAndGood(t *testing.T) {
 			done += e.Bytes
 		}
 	})
-	want := &Report{Path: written.Path, Root: written.Root, Images: 2, Blobs: 10, Bytes: written.Bytes, Findings: []oci.Finding{}}
-	if err != nil || !reflect.DeepEqual(report, want) {
-		t.Errorf("report %+v, %v\nwant %+v", report, err, want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Path != written.Path || report.Root != written.Root || report.RootChecked {
+		t.Errorf("report of %s, root %s, checked %t", report.Path, report.Root, report.RootChecked)
+	}
+	if report.Images != 2 || report.Blobs != 10 || report.Bytes != written.Bytes {
+		t.Errorf("%d images, %d blobs, %d bytes, want 2, 10, %d", report.Images, report.Blobs, report.Bytes, written.Bytes)
+	}
+	if report.Findings == nil || len(report.Findings) > 0 {
+		t.Errorf("findings %#v, want an empty list, which JSON writes as one", report.Findings)
 	}
 	if done == 0 || done > total {
 		t.Errorf("verification announced %d bytes and reported %d", total, done)
@@ -84,7 +92,12 @@ func TestEveryFlippedByteIsFound(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for at, b := range raw {
+	step := 1
+	if testing.Short() {
+		step = 7
+	}
+	for at := 0; at < len(raw); at += step {
+		b := raw[at]
 		// One bit, and one that may turn a letter into the other case.
 		flip := []byte{0x01, 0x20}[at&1]
 		put(at, b^flip)

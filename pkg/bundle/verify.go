@@ -7,6 +7,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"drayage/internal/progress"
+	"drayage/pkg/manifest"
 	"drayage/pkg/oci"
 )
 
@@ -22,6 +23,13 @@ type Report struct {
 	Blobs    int           `json:"blobs"`
 	Bytes    int64         `json:"bytes"`
 	Findings []oci.Finding `json:"findings"`
+	// Signatures counts the releases' signatures in the packing list, and
+	// Unsigned names the releases without. Verify does not judge them: it knows
+	// no keys.
+	Signatures int      `json:"signatures"`
+	Unsigned   []string `json:"unsigned,omitempty"`
+	// Manifest is the packing list, nil when it cannot be read.
+	Manifest *manifest.Manifest `json:"-"`
 }
 
 // Verify proves a whole bundle: its form, each blob's size and sha256, that
@@ -44,6 +52,9 @@ func Verify(ctx context.Context, path string, root digest.Digest, p progress.Fun
 		return nil, err
 	}
 	r := &Report{Path: path, Root: b.Root, RootChecked: root != "", Bytes: b.Size(), Findings: merge(findings, content)}
+	if r.Manifest = b.Manifest; r.Manifest != nil {
+		r.Signatures, r.Unsigned = len(b.Manifest.Signatures), b.Manifest.Unsigned
+	}
 	for _, i := range b.Images {
 		if i.Name != PackingListName {
 			r.Images++

@@ -428,17 +428,21 @@ func TestSmallMedium(t *testing.T) {
 // Somebody else fills the medium while the bundle is written: its space was
 // taken before the first byte.
 func TestMediumThatFillsUpMeanwhile(t *testing.T) {
-	w := small()
+	w := newWorld()
+	w.image("quay.io/acme/large:v1", strings.Repeat("0123456789abcdef", 64<<10))
 	size, err := Size(w.list())
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := tmpfs(t, int(size)+64<<10)
+	dir := tmpfs(t, int(size)+256<<10)
 	var once sync.Once
 	greedy := func(ctx context.Context, d ocispec.Descriptor) (io.ReadCloser, error) {
 		once.Do(func() {
-			err := os.WriteFile(filepath.Join(dir, "other"), make([]byte, 48<<10), 0o644)
-			if err != nil {
+			other := filepath.Join(dir, "other")
+			if err := os.WriteFile(other, make([]byte, size), 0o644); !errors.Is(err, unix.ENOSPC) {
+				t.Errorf("the medium took twice the bundle: %v", err)
+			}
+			if err := os.Truncate(other, 4096); err != nil { // room for the checksum
 				t.Error(err)
 			}
 		})

@@ -34,6 +34,7 @@ func whole() *Manifest {
 			{Name: "quay.io/acme/tool@" + operator.Digest.String(), Role: RoleOperator, Catalog: catalogName, Descriptor: operator, Bytes: 100},
 			{Name: "quay.io/acme/extra:v1", Role: RoleAdditional, Descriptor: additional, Bytes: 100},
 		},
+		Signatures: []Signature{{Release: "4.9.0-x86_64", Data: []byte("signed")}},
 		Catalogs: []Catalog{{
 			Name: catalogName, Source: digest.FromString("source"), Platform: "linux/amd64",
 			Packages: []Package{{Name: "tool", DefaultChannel: "stable", Channels: []Channel{{Name: "stable", Bundles: []string{"tool.v1.0.0", "tool.v1.1.0"}}}}},

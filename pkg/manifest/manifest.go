@@ -13,6 +13,8 @@
 //	formatVersion  1; a reader refuses any other
 //	features       what a reader must know to use the bundle; an unknown one is refused by name
 //	images         every image that somebody asked for or that an image asked for names, sorted
+//	signatures     those of the releases, as their stores have them
+//	unsigned       the releases whose signature somebody chose not to check
 //	catalogs       how each pruned catalog image was made, so that it can be made again
 //	blobs          every blob of the bundle but the packing list itself, in the order of the tar
 //
@@ -60,11 +62,17 @@ var Roles = []Role{RoleRegistry, RoleRelease, RoleComponent, RoleCatalog, RoleOp
 
 // Manifest is the packing list of one bundle.
 type Manifest struct {
-	FormatVersion int                  `json:"formatVersion"`
-	Features      []string             `json:"features,omitempty"`
-	Images        []Image              `json:"images"`
-	Catalogs      []Catalog            `json:"catalogs,omitempty"`
-	Blobs         []ocispec.Descriptor `json:"blobs"`
+	FormatVersion int      `json:"formatVersion"`
+	Features      []string `json:"features,omitempty"`
+	Images        []Image  `json:"images"`
+	// Signatures are those of the releases: at least one for each that is not
+	// in Unsigned. Nothing here says that they are good; package signature does.
+	Signatures []Signature `json:"signatures,omitempty"`
+	// Unsigned names the releases (4.12.0-x86_64) whose signature was not
+	// checked because a person typed that it should not be.
+	Unsigned []string             `json:"unsigned,omitempty"`
+	Catalogs []Catalog            `json:"catalogs,omitempty"`
+	Blobs    []ocispec.Descriptor `json:"blobs"`
 }
 
 // Image is one image of a bundle.
@@ -86,6 +94,20 @@ type Image struct {
 	// indexes, image manifests, configs and layers.
 	Bytes int64 `json:"bytes"`
 }
+
+// Signature is one signature of a release.
+type Signature struct {
+	// Release is what it is about: <version>-<arch>.
+	Release string `json:"release"`
+	// Data is the OpenPGP message, at most [MaxSignature] bytes.
+	Data []byte `json:"data"`
+}
+
+// Limits of signatures: what release stores give and clusters read.
+const (
+	MaxSignature  = 50 << 10 // bytes
+	MaxSignatures = 9        // of one release
+)
 
 // Catalog records how a pruned catalog image was made. The same source and the
 // same packages give the same image.
@@ -116,6 +138,9 @@ type Channel struct {
 // Sort puts images into their one order: role, release, component, name, catalog.
 func (m *Manifest) Sort() {
 	slices.SortFunc(m.Images, compareImages)
+	// Stable: a store numbers the signatures of a release.
+	slices.SortStableFunc(m.Signatures, func(a, b Signature) int { return cmp.Compare(a.Release, b.Release) })
+	slices.Sort(m.Unsigned)
 	slices.SortFunc(m.Catalogs, func(a, b Catalog) int { return cmp.Compare(a.Name, b.Name) })
 }
 
@@ -127,6 +152,17 @@ func compareImages(a, b Image) int {
 		cmp.Compare(a.Name, b.Name),
 		cmp.Compare(a.Catalog, b.Catalog),
 	)
+}
+
+// Releases are the release images, in order.
+func (m *Manifest) Releases() []Image {
+	var releases []Image
+	for _, i := range m.Images {
+		if i.Role == RoleRelease {
+			releases = append(releases, i)
+		}
+	}
+	return releases
 }
 
 // UniqueBytes is the size of all blobs, each once.

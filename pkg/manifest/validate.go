@@ -58,6 +58,7 @@ func (m *Manifest) Validate() error {
 			add("catalog %s: %w", shown(c.Name), err)
 		}
 	}
+	errs = append(errs, m.checkSignatures()...)
 	return errors.Join(append(errs, m.checkCatalogNames()...)...)
 }
 

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 	const (
 		registry = "packing list: image docker.io/library/registry:3: "
 		release  = "packing list: image quay.io/openshift-release-dev/ocp-release:4.9.0-x86_64: "
+		signed   = "packing list: release 4.9.0-x86_64: "
 		extra    = "packing list: image quay.io/acme/extra:v1: "
 		catalog  = "packing list: catalog " + catalogName + ": "
 	)
@@ -56,8 +58,8 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		{"image: role", func(m *Manifest) { m.Images[5].Role = "spare" }, []string{extra + `unknown role "spare"`}},
 		{"image: twice", func(m *Manifest) { m.Images = append(m.Images, m.Images[5]) }, []string{extra + "listed twice"}},
 		{"image: order", func(m *Manifest) { m.Images[0], m.Images[1] = m.Images[1], m.Images[0] }, []string{registry + "out of order"}},
-		{"image: release missing", func(m *Manifest) { m.Images[1].Release = "" },
-			[]string{release + "a release and its components say which release they are, nothing else does"}},
+		{"image: release missing", func(m *Manifest) { m.Images[2].Release = "" },
+			[]string{etcd + "a release and its components say which release they are, nothing else does"}},
 		{"image: release too many", func(m *Manifest) { m.Images[0].Release = "4.9.0-x86_64" },
 			[]string{registry + "a release and its components say which release they are, nothing else does"}},
 		{"image: component missing", func(m *Manifest) { m.Images[2].Component = "" }, []string{etcd + "a component says which it is, nothing else does"}},
@@ -66,7 +68,7 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 			[]string{operator + "an operator image says through which catalog it came, nothing else does"}},
 		{"image: catalog too many", func(m *Manifest) { m.Images[0].Catalog = catalogName },
 			[]string{registry + "an operator image says through which catalog it came, nothing else does"}},
-		{"image: release that is no tag", func(m *Manifest) { m.Images[1].Release = "4.9.0+1-x86_64" },
+		{"image: release that is no tag", func(m *Manifest) { m.Images[1].Release, m.Signatures[0].Release = "4.9.0+1-x86_64", "4.9.0+1-x86_64" },
 			[]string{release + `release and component make the tag "4.9.0+1-x86_64", which is none`}},
 		{"image: component that is no tag", func(m *Manifest) { m.Images[2].Component = "a/b\x1b" },
 			[]string{etcd + `release and component make the tag "4.9.0-x86_64-a/b\x1b", which is none`}},
@@ -79,6 +81,26 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		{"image: name and descriptor", func(m *Manifest) { m.Images[4].Descriptor = m.Blobs[0] },
 			[]string{operator + "name and descriptor differ: " + digest.FromString("registry").String()}},
 		{"image: bytes", func(m *Manifest) { m.Images[5].Bytes = 99 }, []string{extra + "99 bytes in all, but its own manifest has 100"}},
+
+		{"signature: missing", func(m *Manifest) { m.Signatures = nil },
+			[]string{signed + "has no signature and is not listed as unsigned"}},
+		{"signature: of a release that is unsigned", func(m *Manifest) { m.Unsigned = []string{"4.9.0-x86_64"} },
+			[]string{signed + "has a signature and is listed as unsigned"}},
+		{"signature: empty", func(m *Manifest) { m.Signatures[0].Data = nil }, []string{signed + "a signature has 0 bytes, want 1 to 51200"}},
+		{"signature: too large", func(m *Manifest) { m.Signatures[0].Data = make([]byte, MaxSignature+1) },
+			[]string{signed + "a signature has 51201 bytes, want 1 to 51200"}},
+		{"signature: too many", func(m *Manifest) { m.Signatures = slices.Repeat(m.Signatures, MaxSignatures+1) },
+			[]string{signed + "has 10 signatures, at most 9 are read"}},
+		{"signature: of what does not travel", func(m *Manifest) { m.Signatures = append(m.Signatures, Signature{"5.0.0\n", []byte("x")}) },
+			[]string{`packing list: release "5.0.0\n": is spoken of in signatures or unsigned, and does not travel`}},
+		{"unsigned: what does not travel", func(m *Manifest) { m.Unsigned = []string{"5.0.0-x86_64"} },
+			[]string{"packing list: release 5.0.0-x86_64: is spoken of in signatures or unsigned, and does not travel"}},
+		{"signature: order", func(m *Manifest) {
+			m.Signatures, m.Unsigned = nil, []string{"4.9.0-x86_64", "4.8.0-x86_64"}
+		}, []string{
+			"packing list: release 4.8.0-x86_64: is spoken of in signatures or unsigned, and does not travel",
+			"packing list: signatures or unsigned releases are out of order",
+		}},
 
 		{"catalog: no image", func(m *Manifest) {
 			c := m.Catalogs[0]

@@ -15,6 +15,9 @@ import (
 // that was planned. It fails when anything differs from the plan, so that what
 // is built is what was looked at.
 func Pin(ctx context.Context, m *manifest.Manifest, source *oci.Source, o Options) (*Plan, error) {
+	if err := o.Signatures.Keyring.CheckManifest(m, o.Signatures.Now); err != nil {
+		return nil, err
+	}
 	p := newPlanner(source, o)
 	p.Progress.Phase("pin", 0)
 	for _, c := range m.Catalogs {

@@ -37,6 +37,8 @@ const DefaultRegistryImage = "docker.io/library/registry:3"
 type Options struct {
 	// RegistryImage is the registry image that travels; empty means DefaultRegistryImage.
 	RegistryImage string
+	// Signatures says how releases are to be proven.
+	Signatures SignatureOptions
 	// Jobs is how many images are asked for at once. 0 means 8.
 	Jobs     int
 	Progress progress.Func
@@ -87,6 +89,7 @@ func Make(ctx context.Context, cfg *imageset.Config, source *oci.Source, o Optio
 // fetch works on many images at once.
 type planner struct {
 	Options
+	source   *oci.Source
 	content  *oci.Content
 	list     manifest.Manifest
 	warnings []string
@@ -98,7 +101,7 @@ func newPlanner(source *oci.Source, o Options) *planner {
 		o.Jobs = 8
 	}
 	return &planner{
-		Options: o, content: oci.NewContent(source),
+		Options: o, source: source, content: oci.NewContent(source),
 		list:     manifest.Manifest{FormatVersion: manifest.FormatVersion},
 		platform: "linux/amd64",
 	}
@@ -136,6 +139,9 @@ func (p *planner) release(ctx context.Context, cfg *imageset.Config) error {
 	}
 	if want := cfg.Architecture(); len(cfg.Mirror.Platform.Architectures) > 0 && release.TagArchitecture(want) != r.Architecture {
 		return fmt.Errorf("%s: is a release for %s, the image set asks for %s", ref, goArchitecture(r.Architecture), want)
+	}
+	if err := p.sign(ctx, ref, desc, r); err != nil {
+		return err
 	}
 	p.add(manifest.Image{Name: ref.String(), Role: manifest.RoleRelease, Release: r.Name(), Descriptor: desc})
 	for _, c := range r.Components {
