@@ -1,6 +1,7 @@
 // Package icsp renders the cluster objects that say where images are: mirror
-// sets, which send a cluster that asks for a source to the site's nodes, and a
-// CatalogSource for each pruned catalog. It knows names and facts only: the
+// sets, which send a cluster that asks for a source to the site's nodes, a
+// CatalogSource for each pruned catalog, and the ConfigMaps with the signatures
+// of releases. It knows names and facts only: the
 // same manifest and the same site give the same bytes.
 //
 // # Kinds
@@ -52,8 +53,8 @@ type Object struct {
 	YAML []byte
 }
 
-// Render makes the objects in the order in which they are to be applied: mirror
-// sets (release, registry, operators, catalog, additional), then CatalogSources.
+// Render makes the objects in the order in which they are to be applied: the
+// releases' signatures, without which a cluster refuses an update, mirror sets (release, registry, operators, catalog, additional), then CatalogSources.
 // The error joins everything that is wrong with the names: what [mirror.Rules]
 // finds, or else each source and mirror that the cluster would refuse, and
 // objects that get the same name. A site without a version is an error too.
@@ -69,7 +70,10 @@ func Render(m *manifest.Manifest, s *site.Site) ([]Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	var objects []Object
+	objects, err := signatures(m)
+	if err != nil {
+		return nil, err
+	}
 	var errs []error
 	for _, g := range groups {
 		sets, err := renderGroup(g, s)
@@ -86,8 +90,12 @@ func Render(m *manifest.Manifest, s *site.Site) ([]Object, error) {
 }
 
 // FileName names the file of the object at index i of Render's result. The
-// names sort in the order of the objects, up to the 99th.
+// names sort in the order of the objects, up to the 99th. Signatures are JSON and
+// keep the name that `oc` gives them behind the number.
 func FileName(i int, o Object) string {
+	if o.Kind == "ConfigMap" {
+		return fmt.Sprintf("%02d-%s", i+1, signatureFile(o))
+	}
 	return fmt.Sprintf("%02d-%s-%s.yaml", i+1, strings.ToLower(o.Kind), o.Name)
 }
 
