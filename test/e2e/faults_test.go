@@ -50,7 +50,7 @@ func TestBuildFromASourceInTrouble(t *testing.T) {
 			}
 			defer proxy.Close()
 			dir := connected(t, proxy.Addr(), filled)
-			args := []string{"build", "-c", "imageset.yaml", "--registries-conf", "registries.conf", "-o", "site.tar", "--timeout", "2s"}
+			args := []string{"build", "-c", "imageset.yaml", "--registries-conf", "registries.conf", "--insecure-skip-signature", "-o", "site.tar", "--timeout", "2s"}
 			if c.code == 0 {
 				if root := rootOf(t, good(t, dir, "bundle", args...)); root != want {
 					t.Errorf("root is %s, want %s", root, want)
@@ -85,7 +85,7 @@ func TestASourceThatIsNotThere(t *testing.T) {
 	if err := src.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	bad(t, 5, "connection refused", dir, "bundle", "build", "-c", "imageset.yaml", "--registries-conf", "registries.conf", "-o", "site.tar")
+	bad(t, 5, "connection refused", dir, "bundle", "build", "-c", "imageset.yaml", "--registries-conf", "registries.conf", "--insecure-skip-signature", "-o", "site.tar")
 	nothingLeft(t, dir)
 }
 
@@ -98,7 +98,7 @@ func TestCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := connected(t, src.Addr(), filled)
-	args := []string{"build", "-c", "imageset.yaml", "--registries-conf", "registries.conf", "-o", "site.tar"}
+	args := []string{"build", "-c", "imageset.yaml", "--registries-conf", "registries.conf", "--insecure-skip-signature", "-o", "site.tar"}
 	r := bad(t, 5, "401", dir, "bundle", args...)
 	if !strings.Contains(r.err, "--authfile") {
 		t.Errorf("no hint about credentials:\n%s", r.err)
@@ -252,7 +252,7 @@ func TestInterruptedBuildLeavesNothing(t *testing.T) {
 	defer proxy.Close()
 	dir := connected(t, proxy.Addr(), filled)
 	partial := func() bool { _, err := os.Stat(filepath.Join(dir, "site.tar.partial")); return err == nil }
-	r := interrupted(t, dir, partial, "bundle", "build", "-c", "imageset.yaml", "--registries-conf", "registries.conf", "-o", "site.tar")
+	r := interrupted(t, dir, partial, "bundle", "build", "-c", "imageset.yaml", "--registries-conf", "registries.conf", "--insecure-skip-signature", "-o", "site.tar")
 	if r.code != 130 || !strings.Contains(r.err, "bundle: cancelled") {
 		t.Errorf("exit code %d, want 130 and a word:\n%s", r.code, r.err)
 	}

@@ -152,7 +152,7 @@ func connected(t *testing.T, addr string, filled *content.Filled) string {
 // build builds the shared world's bundle in a folder and returns its root.
 func build(t *testing.T, dir string, more ...string) string {
 	t.Helper()
-	args := append([]string{"build", "-c", "imageset.yaml", "--registries-conf", "registries.conf", "-o", "site.tar"}, more...)
+	args := append([]string{"build", "-c", "imageset.yaml", "--registries-conf", "registries.conf", "--insecure-skip-signature", "-o", "site.tar"}, more...)
 	return rootOf(t, good(t, dir, "bundle", args...))
 }
 

@@ -183,7 +183,7 @@ func TestPlanPinsWhatIsBuilt(t *testing.T) {
 	}
 	dir := connected(t, src.Addr(), filled)
 	root := build(t, dir)
-	good(t, dir, "bundle", "plan", "-c", "imageset.yaml", "--registries-conf", "registries.conf", "-o", "plan.json")
+	good(t, dir, "bundle", "plan", "-c", "imageset.yaml", "--registries-conf", "registries.conf", "--insecure-skip-signature", "-o", "plan.json")
 	other, err := content.MakeRegistryImage(2<<20, false)
 	if err != nil {
 		t.Fatal(err)
@@ -194,7 +194,7 @@ func TestPlanPinsWhatIsBuilt(t *testing.T) {
 	if err := content.Push(t.Context(), src.Addr(), content.PushOptions{}, other); err != nil {
 		t.Fatal(err)
 	}
-	out := good(t, dir, "bundle", "build", "--plan", "plan.json", "--registries-conf", "registries.conf", "-o", "planned.tar")
+	out := good(t, dir, "bundle", "build", "--plan", "plan.json", "--registries-conf", "registries.conf", "--insecure-skip-signature", "-o", "planned.tar")
 	if got := rootOf(t, out); got != root {
 		t.Errorf("built from the plan, root is %s, want %s", got, root)
 	}

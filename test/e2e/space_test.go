@@ -26,7 +26,7 @@ func TestAMediumThatIsTooSmall(t *testing.T) {
 	disk := smallDisk(t, "512k")
 	dir := connected(t, src.Addr(), filled)
 	old := write(t, disk, "site.tar", "the bundle of last month")
-	args := []string{"build", "-c", "imageset.yaml", "--registries-conf", "registries.conf", "-o", old}
+	args := []string{"build", "-c", "imageset.yaml", "--registries-conf", "registries.conf", "--insecure-skip-signature", "-o", old}
 	r := bad(t, 6, "are free here", dir, "bundle", args...)
 	if r.out != "" {
 		t.Errorf("printed a result:\n%s", r.out)
@@ -44,5 +44,5 @@ func TestAMediumWithoutAnyRoom(t *testing.T) {
 	src, filled := sharedSource(t)
 	disk := smallDisk(t, "16k")
 	dir := connected(t, src.Addr(), filled)
-	bad(t, 6, "no space left on device", dir, "bundle", "build", "-c", "imageset.yaml", "--registries-conf", "registries.conf", "-o", filepath.Join(disk, "site.tar"))
+	bad(t, 6, "no space left on device", dir, "bundle", "build", "-c", "imageset.yaml", "--registries-conf", "registries.conf", "--insecure-skip-signature", "-o", filepath.Join(disk, "site.tar"))
 }

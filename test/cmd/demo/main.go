@@ -21,6 +21,7 @@ import (
 
 	"drayage/test/content"
 	"drayage/test/registry"
+	"drayage/test/signing"
 )
 
 func main() {
@@ -65,6 +66,7 @@ type demo struct {
 	dir     string
 	bin     string
 	servers []*registry.Registry
+	store   *signing.Store
 	root    string
 	nodes   []node
 }
@@ -80,6 +82,9 @@ type node struct {
 func (d *demo) stop() {
 	for _, s := range d.servers {
 		s.Close()
+	}
+	if d.store != nil {
+		d.store.Close()
 	}
 }
 
@@ -98,8 +103,27 @@ func (d *demo) world(size int64) error {
 	if err != nil {
 		return err
 	}
+	if err := d.sign(filled); err != nil {
+		return err
+	}
 	fmt.Printf("# the source holds %d made-up images: release 4.9.0, the registry image, an operator catalog\n", len(filled.Images))
 	return d.files(filled)
+}
+
+// sign signs the release with a key of the demo's own and serves the signature.
+func (d *demo) sign(filled *content.Filled) error {
+	var err error
+	if d.store, err = signing.Start(); err != nil {
+		return err
+	}
+	key, err := d.store.PublicKey()
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(d.dir, "key.asc"), key, 0o644); err != nil {
+		return err
+	}
+	return d.store.Sign(filled.Release.Image.Digest, filled.Release.Image.Ref)
 }
 
 func (d *demo) files(filled *content.Filled) error {
@@ -122,10 +146,12 @@ func (d *demo) files(filled *content.Filled) error {
 
 func (d *demo) bundle() error {
 	fmt.Println("\n# on a connected host")
-	if _, err := d.run("bundle", "plan", "-c", "imageset.yaml", "--registries-conf", "registries.conf"); err != nil {
+	if _, err := d.run("bundle", "plan", "-c", "imageset.yaml", "--registries-conf", "registries.conf",
+		"--release-key", "key.asc", "--signature-store", d.store.URL()); err != nil {
 		return err
 	}
-	out, err := d.run("bundle", "build", "-c", "imageset.yaml", "--registries-conf", "registries.conf", "-o", "site.bundle.tar")
+	out, err := d.run("bundle", "build", "-c", "imageset.yaml", "--registries-conf", "registries.conf",
+		"--release-key", "key.asc", "--signature-store", d.store.URL(), "-o", "site.bundle.tar")
 	if err != nil {
 		return err
 	}
@@ -147,10 +173,10 @@ func (d *demo) check() error {
 
 func (d *demo) site() error {
 	fmt.Println("\n# at the edge, with the file on a stick and the root on paper")
-	if _, err := d.run("import", "verify", "--root", d.root, "site.bundle.tar"); err != nil {
+	if _, err := d.run("import", "verify", "--release-key", "key.asc", "--root", d.root, "site.bundle.tar"); err != nil {
 		return err
 	}
-	out, err := d.run("import", "push", "--site", "site.yaml", "--root", d.root, "--json", "site.bundle.tar")
+	out, err := d.run("import", "push", "--release-key", "key.asc", "--site", "site.yaml", "--root", d.root, "--json", "site.bundle.tar")
 	if err != nil {
 		return err
 	}
@@ -158,14 +184,14 @@ func (d *demo) site() error {
 		return err
 	}
 	fmt.Println("# again: everything is there, nothing is sent")
-	if _, err := d.run("import", "push", "--site", "site.yaml", "site.bundle.tar"); err != nil {
+	if _, err := d.run("import", "push", "--release-key", "key.asc", "--site", "site.yaml", "site.bundle.tar"); err != nil {
 		return err
 	}
-	if _, err := d.run("import", "render", "--site", "site.yaml", "-o", "manifests", "site.bundle.tar"); err != nil {
+	if _, err := d.run("import", "render", "--release-key", "key.asc", "--site", "site.yaml", "-o", "manifests", "site.bundle.tar"); err != nil {
 		return err
 	}
-	raw, err := os.ReadFile(filepath.Join(d.dir, "manifests", "01-imagecontentsourcepolicy-example.yaml"))
-	fmt.Printf("$ cat manifests/01-imagecontentsourcepolicy-example.yaml\n%s", raw)
+	raw, err := os.ReadFile(filepath.Join(d.dir, "manifests", "02-imagecontentsourcepolicy-example.yaml"))
+	fmt.Printf("$ cat manifests/02-imagecontentsourcepolicy-example.yaml\n%s", raw)
 	return err
 }
 
