@@ -37,6 +37,9 @@ func (m *Manifest) checkSignatures() []error {
 			add(name, "is spoken of in signatures or unsigned, and does not travel")
 		}
 	}
+	if names := slices.Compact(slices.Clone(m.Unsigned)); len(names) != len(m.Unsigned) {
+		errs = append(errs, fmt.Errorf("packing list: an unsigned release is listed twice"))
+	}
 	if !slices.IsSortedFunc(m.Signatures, func(a, b Signature) int { return cmp.Compare(a.Release, b.Release) }) || !slices.IsSorted(m.Unsigned) {
 		errs = append(errs, fmt.Errorf("packing list: signatures or unsigned releases are out of order"))
 	}

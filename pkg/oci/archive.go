@@ -56,16 +56,23 @@ func OpenArchive(r io.ReaderAt, size int64) (*Archive, []Finding) {
 	return a, findings
 }
 
+// maxDamaged bounds the damaged headers behind which the next one is looked for:
+// a search reads on for a megabyte or more, and a hostile file has many.
+const maxDamaged = 64
+
 // scan goes from header to header. Where one is damaged it says so and goes on
 // at the next one that is whole.
 func (a *Archive) scan() []Finding {
 	var findings []Finding
 	seen := map[string]bool{}
-	at := int64(0)
+	at, damaged := int64(0), 0
 	for n := 0; ; n++ {
 		e, done, err := a.next(at)
 		if err != nil {
 			findings = append(findings, Finding{Problem: err.Error()})
+			if damaged++; damaged > maxDamaged {
+				return append(findings, Finding{Problem: "has too many damaged headers to go on"})
+			}
 			next, ok := a.resync(at + block)
 			if !ok {
 				return findings
