@@ -202,8 +202,8 @@ func TestRefusedConnectionsAreTriedFourTimesInAll(t *testing.T) {
 // A host that takes longer to enter than silence may last, but is not silent.
 func TestKnockingAgainIsNoSilence(t *testing.T) {
 	f := newFake(t, times(3, "GET", "/v2/", status(503, "")))
-	c := quickClient(t, ClientOptions{Timeout: 200 * time.Millisecond})
-	c.firstBackoff = 50 * time.Millisecond // 350 ms and more in all
+	c := quickClient(t, ClientOptions{Timeout: 300 * time.Millisecond})
+	c.firstBackoff = 60 * time.Millisecond // 420 ms and more in all
 	_, err := c.ManifestDigest(t.Context(), f.repo("a"), "v1")
 	if err != nil {
 		t.Error(err)
@@ -322,16 +322,16 @@ func TestOpenBlobReadsFromAnOffset(t *testing.T) {
 func TestAReaderWhoTakesItsTimeIsNoSilentRegistry(t *testing.T) {
 	content := strings.Repeat("0123456789", 200_000)
 	f := newFake(t, times(-1, "GET", "/blobs/", status(200, content)))
-	r, err := quickClient(t, ClientOptions{Timeout: 100 * time.Millisecond}).OpenBlob(t.Context(), f.repo("a"), blobOf(content), 0)
+	r, err := quickClient(t, ClientOptions{Timeout: 300 * time.Millisecond}).OpenBlob(t.Context(), f.repo("a"), blobOf(content), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	time.Sleep(250 * time.Millisecond)
+	time.Sleep(450 * time.Millisecond)
 	if _, err := io.ReadFull(r, make([]byte, 10)); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(250 * time.Millisecond)
+	time.Sleep(450 * time.Millisecond)
 	if n, err := io.Copy(io.Discard, r); n != int64(len(content))-10 || err != nil {
 		t.Errorf("read %d bytes more, %v", n, err)
 	}

@@ -95,7 +95,7 @@ func (c *Client) finishUpload(ctx context.Context, r Repository, begun *http.Res
 		body.Close()
 		req.GetBody = nil
 	}
-	resp, err := c.do(ctx, r, actionsPush, req, http.StatusCreated, http.StatusNoContent, http.StatusAccepted)
+	resp, err := c.do(ctx, r, actionsPush, req, http.StatusCreated, http.StatusNoContent)
 	if err != nil {
 		return err
 	}

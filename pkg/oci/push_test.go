@@ -189,9 +189,9 @@ func (r slowReader) Read(p []byte) (int, error) {
 // A stick that thinks for a while is not a node that is silent.
 func TestASlowMediumIsNoSilentNode(t *testing.T) {
 	f := newFake(t, nil)
-	c := quickClient(t, ClientOptions{Timeout: 100 * time.Millisecond})
+	c := quickClient(t, ClientOptions{Timeout: 300 * time.Millisecond})
 	err := c.PutBlob(t.Context(), f.repo("a"), blobOf("x"), func() (io.ReadCloser, error) {
-		return io.NopCloser(slowReader{strings.NewReader("x"), 200 * time.Millisecond}), nil
+		return io.NopCloser(slowReader{strings.NewReader("x"), 450 * time.Millisecond}), nil
 	})
 	if err != nil {
 		t.Error(err)

@@ -317,7 +317,7 @@ func TestADownloadEndsWithItsLastByte(t *testing.T) {
 				w.(http.Flusher).Flush()
 				end(w, r)
 			}))
-			s := quickSource(t, mirrored("quay.io", f.host()), ClientOptions{Timeout: 200 * time.Millisecond})
+			s := quickSource(t, mirrored("quay.io", f.host()), ClientOptions{Timeout: 300 * time.Millisecond})
 			r, err := s.ReadAhead(t.Context(), "quay.io/a", blobOf(content))
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
@@ -353,7 +353,7 @@ func TestASilentDownloadIsTakenUpOnce(t *testing.T) {
 	}
 	for n, want := range map[int]string{1: content, -1: content[:4]} {
 		f := newFake(t, silent(n))
-		s := quickSource(t, mirrored("quay.io", f.host()), ClientOptions{Timeout: 100 * time.Millisecond})
+		s := quickSource(t, mirrored("quay.io", f.host()), ClientOptions{Timeout: 300 * time.Millisecond})
 		r, _ := s.Open(t.Context(), "quay.io/a", blobOf(content))
 		got, err := io.ReadAll(r)
 		r.Close()
