@@ -91,6 +91,7 @@ type planResult struct {
 	UniqueBytes int64              `json:"uniqueBytes"`
 	TotalBytes  int64              `json:"totalBytes"`
 	BundleBytes int64              `json:"bundleBytes"`
+	Upgrades    []hopResult        `json:"upgrades"`
 	Warnings    []string           `json:"warnings"`
 	Manifest    *manifest.Manifest `json:"manifest"`
 }
@@ -101,6 +102,42 @@ type roleResult struct {
 	Bytes  int64         `json:"bytes"`
 }
 
+// hopResult is one upgrade on the way from the lowest release to the highest.
+type hopResult struct {
+	From  string       `json:"from"`
+	To    string       `json:"to"`
+	Risks []riskResult `json:"risks,omitempty"`
+}
+
+// riskResult is why an update is not recommended to all clusters.
+type riskResult struct {
+	Name    string `json:"name"`
+	URL     string `json:"url"`
+	Message string `json:"message"`
+}
+
+func upgrades(p *plan.Plan) []hopResult {
+	hops := []hopResult{}
+	for _, h := range p.Hops {
+		hop := hopResult{From: h.From, To: h.To}
+		for _, r := range h.Risks {
+			hop.Risks = append(hop.Risks, riskResult{r.Name, r.URL, r.Message})
+		}
+		hops = append(hops, hop)
+	}
+	return hops
+}
+
+// printUpgrades prints the way a cluster takes, and what Red Hat says against it.
+func printUpgrades(c *cli.Context, hops []hopResult) {
+	for _, h := range hops {
+		fmt.Fprintf(c.App.Writer, "upgrade %s -> %s\n", h.From, h.To)
+		for _, r := range h.Risks {
+			fmt.Fprintf(c.App.Writer, "  risk %s: %s (%s)\n", r.Name, r.Message, r.URL)
+		}
+	}
+}
+
 func printPlan(c *cli.Context, p *plan.Plan) error {
 	m := p.Manifest
 	size, err := bundle.Size(m)
@@ -109,11 +146,12 @@ func printPlan(c *cli.Context, p *plan.Plan) error {
 	}
 	r := planResult{
 		Roles: byRole(m), Images: len(m.Images), Blobs: len(m.Blobs), UniqueBytes: m.UniqueBytes(),
-		TotalBytes: m.TotalBytes(), BundleBytes: size, Warnings: append([]string{}, p.Warnings...), Manifest: m,
+		TotalBytes: m.TotalBytes(), BundleBytes: size, Upgrades: upgrades(p), Warnings: append([]string{}, p.Warnings...), Manifest: m,
 	}
 	if c.Bool("json") {
 		return cmdline.PrintJSON(c.App.Writer, r)
 	}
+	printUpgrades(c, r.Upgrades)
 	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 3, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "role\timages\tbytes\t")
 	for _, role := range r.Roles {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -13,6 +14,7 @@ import (
 	"drayage/pkg/manifest"
 	"drayage/pkg/oci"
 	"drayage/pkg/plan"
+	"drayage/pkg/release"
 	"drayage/pkg/signature"
 )
 
@@ -24,6 +26,9 @@ func sourceFlags() []cli.Flag {
 		&cli.StringFlag{Name: "registry-image", Value: plan.DefaultRegistryImage, Usage: "the registry that nodes run: `IMAGE`"},
 		&cli.StringFlag{Name: "authfile", Usage: "credentials (a pull secret) in `FILE`; else REGISTRY_AUTH_FILE, docker's or podman's own"},
 		&cli.StringFlag{Name: "registries-conf", Usage: "mirrors and insecure registries in `FILE`; else CONTAINERS_REGISTRIES_CONF or the system's own"},
+		&cli.StringFlag{Name: "graph-url", Usage: "the update service, for channels with more than one version: `URL`; else UPDATE_URL_OVERRIDE or Red Hat's"},
+		&cli.StringSliceFlag{Name: "graph", Usage: "a saved update graph in place of the service: `FILE`, or CHANNEL=FILE, several times"},
+		&cli.BoolFlag{Name: "conditional-edges", Usage: "let upgrade paths use updates that Red Hat recommends not to all clusters"},
 		cmdline.KeyFlag,
 		&cli.StringSliceFlag{Name: "signature-store", Usage: "where releases' signatures are: `URL`; else Red Hat's own; may be given several times"},
 		&cli.BoolFlag{Name: "insecure-skip-signature", Usage: "take releases that nobody signed; the bundle says so for ever"},
@@ -56,10 +61,36 @@ func planOptions(c *cli.Context, p progress.Func) (plan.Options, error) {
 	if len(stores) == 0 {
 		stores = signature.Stores
 	}
+	graphs, err := savedGraphs(c.StringSlice("graph"))
+	if err != nil {
+		return plan.Options{}, err
+	}
 	return plan.Options{
 		RegistryImage: c.String("registry-image"), Jobs: c.Int("jobs"), Progress: p,
+		Graph: plan.GraphOptions{
+			URL: release.DefaultGraphURL(c.String("graph-url")), Files: graphs, Conditional: c.Bool("conditional-edges"),
+		},
 		Signatures: plan.SignatureOptions{Keyring: keys, Stores: stores, Skip: c.Bool("insecure-skip-signature"), Now: time.Now()},
 	}, nil
+}
+
+// savedGraphs reads --graph: FILE or CHANNEL=FILE.
+func savedGraphs(args []string) (map[string]string, error) {
+	files := map[string]string{}
+	for _, arg := range args {
+		channel, path, named := strings.Cut(arg, "=")
+		if !named {
+			channel, path = "", arg
+		}
+		if _, twice := files[channel]; twice {
+			return nil, cmdline.Usagef("--graph %s: a graph for that is given already; several channels want CHANNEL=FILE", arg)
+		}
+		if _, err := os.Stat(path); err != nil {
+			return nil, &cmdline.UsageError{Err: err}
+		}
+		files[channel] = path
+	}
+	return files, nil
 }
 
 // readConfig reads the image set that -c names.

@@ -95,9 +95,6 @@ func (c checker) release(p Platform) {
 
 func (c checker) channels(channels []Channel) {
 	const list = "mirror.platform.channels"
-	if reason, refused := c.notYet[severalChannels]; refused && len(channels) > 1 {
-		c.Wrongf(list, "not supported yet: %d channels, %s", len(channels), reason)
-	}
 	c.names(list, ".name", updateChannel, each(channels, func(ch Channel) string { return ch.Name }))
 	for i, ch := range channels {
 		c.channel(fmt.Sprintf("%s[%d]", list, i), ch)
@@ -116,27 +113,8 @@ func (c checker) channel(path string, ch Channel) {
 	if ch.ShortestPath && ch.Full {
 		c.Wrongf(path+".shortestPath", "full is given too, want one of the two")
 	}
-	if !ch.Full {
-		c.releases(path, ch)
-		return
-	}
 	c.bounds(path, ch.MinVersion, ch.MaxVersion, releaseVersions)
-	c.noBounds(path, ch.MinVersion, ch.MaxVersion, "full: true asks for every version of the channel, want one of the two")
-}
-
-// releases checks the versions of a channel that is not asked for in full.
-func (c checker) releases(path string, ch Channel) {
-	if reason, refused := c.notYet[openRange]; refused {
-		const missing = "missing: a channel without a version is not supported yet: %s"
-		if ch.MinVersion == "" {
-			c.Missingf(path+".minVersion", missing, reason)
-		}
-		if ch.MaxVersion == "" {
-			c.Missingf(path+".maxVersion", missing, reason)
-		}
-	}
-	c.bounds(path, ch.MinVersion, ch.MaxVersion, releaseVersions)
-	if reason, refused := c.notYet[closedRange]; refused && ch.MinVersion != "" && ch.MaxVersion != "" && ch.MinVersion != ch.MaxVersion {
-		c.Wrongf(path+".maxVersion", "not supported yet: a range of versions, %s", reason)
+	if ch.Full {
+		c.noBounds(path, ch.MinVersion, ch.MaxVersion, "full: true asks for every version of the channel, want one of the two")
 	}
 }

@@ -10,14 +10,10 @@ type table map[string]string
 // What fields may not hold.
 const (
 	severalArchitectures = "mirror.platform.architectures (several)"
-	severalChannels      = "mirror.platform.channels (several)"
 	okdChannel           = "mirror.platform.channels[].type (okd)"
-	openRange            = "mirror.platform.channels[] (no minVersion or no maxVersion)"
-	closedRange          = "mirror.platform.channels[] (a minVersion and another maxVersion)"
 )
 
 const (
-	oneVersion  = "ask for one version, with minVersion and maxVersion the same"
 	ofV1        = "it belongs to oc-mirror v1"
 	noHelm      = "helm charts are not carried; list their images under additionalImages"
 	sampleNames = "name the samples' images under additionalImages"
@@ -40,12 +36,7 @@ var unsupported = table{
 	"mirror.platform.kubeVirtContainer": nameIt,
 	"mirror.platform.platforms":         "use architectures",
 
-	severalChannels: "want one",
-	okdChannel:      "want ocp",
-	openRange:       oneVersion,
-	closedRange:     "want the same as minVersion",
-	"mirror.platform.channels[].shortestPath": oneVersion,
-	"mirror.platform.channels[].full":         oneVersion,
+	okdChannel: "want ocp",
 
 	"mirror.operators[].targetCatalog":               "",
 	"mirror.operators[].targetTag":                   "",

@@ -16,18 +16,8 @@ var switches = []struct {
 }{
 	{severalArchitectures, image + "  platform: {architectures: [arm64, multi]}\n",
 		Mirror{AdditionalImages: imageAlone, Platform: Platform{Architectures: []string{"arm64", "multi"}}}},
-	{severalChannels, "  platform:\n    channels:\n    - {name: a, " + oneVersionOnly + "}\n    - {name: b, " + oneVersionOnly + "}\n",
-		channels(Channel{Name: "a", MinVersion: "4.12.0", MaxVersion: "4.12.0"}, Channel{Name: "b", MinVersion: "4.12.0", MaxVersion: "4.12.0"})},
 	{okdChannel, "  platform: {channels: [{name: a, type: okd, " + oneVersionOnly + "}]}\n",
 		channels(Channel{Name: "a", Type: "okd", MinVersion: "4.12.0", MaxVersion: "4.12.0"})},
-	{openRange, "  platform: {channels: [{name: a}]}\n",
-		channels(Channel{Name: "a"})},
-	{closedRange, "  platform: {channels: [{name: a, minVersion: 4.12.0-rc.1, maxVersion: 4.14.20}]}\n",
-		channels(Channel{Name: "a", MinVersion: "4.12.0-rc.1", MaxVersion: "4.14.20"})},
-	{"mirror.platform.channels[].shortestPath", "  platform: {channels: [{name: a, shortestPath: true, " + oneVersionOnly + "}]}\n",
-		channels(Channel{Name: "a", MinVersion: "4.12.0", MaxVersion: "4.12.0", ShortestPath: true})},
-	{"mirror.platform.channels[].full", "  platform: {channels: [{name: a, full: true}]}\n",
-		channels(Channel{Name: "a", Full: true})},
 	{"mirror.platform.graph", "  platform: {graph: true}\n",
 		Mirror{Platform: Platform{Graph: true}}},
 
@@ -50,6 +40,37 @@ var switches = []struct {
 		Mirror{AdditionalImages: []Image{{Name: "registry:2", TargetTag: "v2"}}}},
 	{"mirror.blockedImages", image + "  blockedImages: [{name: quay.io/a/b}, {name: '(aws|azure)'}]\n",
 		Mirror{AdditionalImages: imageAlone, BlockedImages: []BlockedImage{{Name: "quay.io/a/b"}, {Name: "(aws|azure)"}}}},
+}
+
+// supported has a text for what once was in the table, and what it asks for.
+var supported = []struct {
+	what, text string
+	want       Mirror
+}{
+	{"severalChannels", "  platform:\n    channels:\n    - {name: a, " + oneVersionOnly + "}\n    - {name: b, " + oneVersionOnly + "}\n",
+		channels(Channel{Name: "a", MinVersion: "4.12.0", MaxVersion: "4.12.0"}, Channel{Name: "b", MinVersion: "4.12.0", MaxVersion: "4.12.0"})},
+	{"openRange", "  platform: {channels: [{name: a}]}\n",
+		channels(Channel{Name: "a"})},
+	{"closedRange", "  platform: {channels: [{name: a, minVersion: 4.12.0-rc.1, maxVersion: 4.14.20}]}\n",
+		channels(Channel{Name: "a", MinVersion: "4.12.0-rc.1", MaxVersion: "4.14.20"})},
+	{"mirror.platform.channels[].shortestPath", "  platform: {channels: [{name: a, shortestPath: true, " + oneVersionOnly + "}]}\n",
+		channels(Channel{Name: "a", MinVersion: "4.12.0", MaxVersion: "4.12.0", ShortestPath: true})},
+	{"mirror.platform.channels[].full", "  platform: {channels: [{name: a, full: true}]}\n",
+		channels(Channel{Name: "a", Full: true})},
+}
+
+func TestSupportedFieldsAreTaken(t *testing.T) {
+	for _, c := range supported {
+		t.Run(c.what, func(t *testing.T) {
+			got, err := Decode("x.yaml", []byte(head+c.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got.Mirror, c.want) {
+				t.Errorf("got  %+v\nwant %+v", got.Mirror, c.want)
+			}
+		})
+	}
 }
 
 var imageAlone = []Image{{Name: "registry:2"}}

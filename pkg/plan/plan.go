@@ -39,6 +39,8 @@ type Options struct {
 	RegistryImage string
 	// Signatures says how releases are to be proven.
 	Signatures SignatureOptions
+	// Graph says where the update graphs of channels come from.
+	Graph GraphOptions
 	// Jobs is how many images are asked for at once. 0 means 8.
 	Jobs     int
 	Progress progress.Func
@@ -48,6 +50,8 @@ type Options struct {
 type Plan struct {
 	Manifest *manifest.Manifest
 	Content  *oci.Content
+	// Hops are the upgrades on the paths between the releases, in order.
+	Hops []release.Hop
 	// Warnings are what whoever asked should know, one line each.
 	Warnings []string
 }
@@ -72,7 +76,7 @@ func Make(ctx context.Context, cfg *imageset.Config, source *oci.Source, o Optio
 	}
 	err := errors.Join(
 		p.named(ctx, registry, manifest.RoleRegistry),
-		p.release(ctx, cfg),
+		p.releases(ctx, cfg),
 		p.catalogs(ctx, cfg),
 		p.additional(ctx, cfg),
 	)
@@ -92,6 +96,7 @@ type planner struct {
 	source   *oci.Source
 	content  *oci.Content
 	list     manifest.Manifest
+	hops     []release.Hop
 	warnings []string
 	platform string // os/arch of the cluster, known once the release is
 }
@@ -123,12 +128,22 @@ func (p *planner) named(ctx context.Context, name string, role manifest.Role) er
 
 func (p *planner) add(i manifest.Image) { p.list.Images = append(p.list.Images, i) }
 
-func (p *planner) release(ctx context.Context, cfg *imageset.Config) error {
-	ref, ok := cfg.ReleaseRef()
-	if !ok {
-		p.platform = "linux/" + cfg.Architecture()
-		return nil
+// releases adds all releases that the image set asks for, each with its
+// components.
+func (p *planner) releases(ctx context.Context, cfg *imageset.Config) error {
+	p.platform = "linux/" + cfg.Architecture()
+	refs, exact, err := p.releaseRefs(ctx, cfg)
+	if err != nil {
+		return err
 	}
+	var errs []error
+	for _, ref := range refs {
+		errs = append(errs, p.release(ctx, cfg, ref, exact))
+	}
+	return errors.Join(errs...)
+}
+
+func (p *planner) release(ctx context.Context, cfg *imageset.Config, ref manifest.Ref, exact bool) error {
 	desc, err := p.content.Resolve(ctx, ref.String())
 	if err != nil {
 		return err
@@ -136,6 +151,9 @@ func (p *planner) release(ctx context.Context, cfg *imageset.Config) error {
 	r, err := p.readRelease(ctx, ref, desc)
 	if err != nil {
 		return err
+	}
+	if exact && ref.Tag != r.Name() {
+		return fmt.Errorf("%s: says that it is %s", ref, r.Name())
 	}
 	if want := cfg.Architecture(); len(cfg.Mirror.Platform.Architectures) > 0 && release.TagArchitecture(want) != r.Architecture {
 		return fmt.Errorf("%s: is a release for %s, the image set asks for %s", ref, goArchitecture(r.Architecture), want)
@@ -269,7 +287,7 @@ func (p *planner) finish(ctx context.Context) (*Plan, error) {
 	if err := p.list.Validate(); err != nil {
 		return nil, err
 	}
-	return &Plan{Manifest: &p.list, Content: p.content, Warnings: p.warnings}, nil
+	return &Plan{Manifest: &p.list, Content: p.content, Hops: p.hops, Warnings: p.warnings}, nil
 }
 
 // fetch fetches the manifests of every image, several images at once, and fills

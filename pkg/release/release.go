@@ -4,6 +4,13 @@
 // more, which holds the folder release-manifests. In it, image-references (an
 // ImageStream, as JSON) names every component image by digest. Layers are read
 // from the top down until that file is found.
+//
+// # Channels
+//
+// Which releases there are and which lead to which is the update graph, one for
+// each channel and architecture ([FetchGraph], [ReadGraph]). [Select] answers
+// what an image set's channels ask for: the head, all between two versions, or
+// the shortest path of upgrades, across channels too.
 package release
 
 import (
