@@ -23,7 +23,9 @@ func TestFetchGraphAsksForChannelAndArchitecture(t *testing.T) {
 }
 
 func TestFetchGraphSaysWhatIsWrong(t *testing.T) {
-	down := func(context.Context, string, string, int64) ([]byte, error) { return nil, errors.New("updates.example: no answer") }
+	down := func(context.Context, string, string, int64) ([]byte, error) {
+		return nil, errors.New("updates.example: no answer")
+	}
 	garbage := func(context.Context, string, string, int64) ([]byte, error) { return []byte("<html>"), nil }
 	cases := []struct {
 		name, base, channel, arch, want string
