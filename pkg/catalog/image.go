@@ -39,6 +39,26 @@ type Request struct {
 	Selection []manifest.Package
 }
 
+// wanted are the names of the packages to keep; none means all.
+func (r Request) wanted() []string {
+	if r.Selection == nil {
+		return r.Packages
+	}
+	var names []string
+	for _, p := range r.Selection {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+// labels say what the pruned image was made from.
+func (r Request) labels() map[string]string {
+	return map[string]string{labelBaseName: r.Name, labelBaseDigest: r.Image.Digest.String()}
+}
+
+// layerComment is the history entry of the added layer.
+const layerComment = "drayage: pruned catalog"
+
 // Pruned is a pruned catalog image.
 type Pruned struct {
 	Descriptor ocispec.Descriptor
@@ -54,7 +74,7 @@ type Pruned struct {
 // source image, one layer more, and the command `serve /configs`, since the
 // cache in the source image no longer matches. The same request gives the same
 // digest. The result is validated by the rules of `opm validate` before it is
-// made; only file-based catalogs are read.
+// made. Of a SQLite catalog whole packages are kept; see [PruneDatabase].
 func Prune(ctx context.Context, c *oci.Content, r Request) (*Pruned, error) {
 	img, err := c.ReadImage(ctx, r.Image)
 	if err != nil {
@@ -69,6 +89,9 @@ func Prune(ctx context.Context, c *oci.Content, r Request) (*Pruned, error) {
 
 func prune(ctx context.Context, c *oci.Content, img *oci.Image, r Request) (*Pruned, error) {
 	folder, err := configsFolder(img)
+	if errors.Is(err, errSQLite) {
+		return pruneSQLite(ctx, c, img, r)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +119,9 @@ func prune(ctx context.Context, c *oci.Content, img *oci.Image, r Request) (*Pru
 	return &Pruned{Descriptor: desc, Selection: selection, Images: kept.Images(), Warnings: warnings}, nil
 }
 
+// errSQLite says that a catalog has a database in place of files.
+var errSQLite = errors.New("is a SQLite catalog")
+
 // configsFolder is where a file-based catalog image keeps its files.
 func configsFolder(img *oci.Image) (string, error) {
 	labels := img.Config.Config.Labels
@@ -103,20 +129,13 @@ func configsFolder(img *oci.Image) (string, error) {
 		return folder, nil
 	}
 	if labels[labelDatabase] != "" {
-		return "", errors.New("is a SQLite catalog, not supported yet: file-based catalogs only")
+		return "", errSQLite
 	}
 	return "", fmt.Errorf("is no operator catalog: it has no label %s", labelConfigs)
 }
 
 func load(ctx context.Context, c *oci.Content, img *oci.Image, folder string, r Request) (*Catalog, []string, error) {
-	want := r.Packages
-	if r.Selection != nil {
-		want = nil
-		for _, p := range r.Selection {
-			want = append(want, p.Name)
-		}
-	}
-	l := NewLoader(want)
+	l := NewLoader(r.wanted())
 	paths, err := c.Files(ctx, img, folder, func(name string, r io.Reader) error { return l.Add(name, r) })
 	if err != nil {
 		return nil, nil, err
@@ -140,7 +159,7 @@ func build(c *oci.Content, img *oci.Image, folder string, paths []string, kept *
 	}
 	return c.Append(img, layer, oci.AppendOptions{
 		Cmd:     []string{"serve", "/" + folder},
-		Labels:  map[string]string{labelBaseName: r.Name, labelBaseDigest: r.Image.Digest.String()},
-		Comment: "drayage: pruned catalog",
+		Labels:  r.labels(),
+		Comment: layerComment,
 	})
 }

@@ -19,7 +19,7 @@ func TestConfigsFolderSaysWhatAnImageIs(t *testing.T) {
 		{"file-based", map[string]string{labelConfigs: "/configs"}, "configs", ""},
 		{"file-based, with a slash", map[string]string{labelConfigs: "/configs/"}, "configs", ""},
 		{"both: file-based wins, as in oc", map[string]string{labelConfigs: "/c", labelDatabase: "/database/index.db"}, "c", ""},
-		{"SQLite", map[string]string{labelDatabase: "/database/index.db"}, "", "is a SQLite catalog, not supported yet"},
+		{"SQLite", map[string]string{labelDatabase: "/database/index.db"}, "", "is a SQLite catalog"},
 		{"no catalog", nil, "", "is no operator catalog"},
 	}
 	for _, c := range cases {

@@ -13,7 +13,7 @@ import (
 
 // AppendOptions say what Content.Append changes beside the layer.
 type AppendOptions struct {
-	// Cmd replaces the image's command.
+	// Cmd replaces the image's command; nil keeps it.
 	Cmd []string
 	// Labels are added to the config's.
 	Labels map[string]string
@@ -96,7 +96,9 @@ func appendConfig(raw []byte, diffID digest.Digest, o AppendOptions) ([]byte, er
 		return nil, fmt.Errorf("has no rootfs.diff_ids")
 	}
 	rootfs["diff_ids"] = append(ids, diffID.String())
-	run["Cmd"] = o.Cmd
+	if o.Cmd != nil {
+		run["Cmd"] = o.Cmd
+	}
 	labels, _ := run["Labels"].(map[string]any)
 	if labels == nil {
 		labels = map[string]any{}

@@ -1,0 +1,78 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"drayage/pkg/oci"
+)
+
+// pruneSQLite makes a pruned image of a SQLite catalog: one layer more, which
+// replaces the database. The command stays as it is: there is no cache that
+// would no longer match. Of each wanted package everything is kept.
+func pruneSQLite(ctx context.Context, c *oci.Content, img *oci.Image, r Request) (*Pruned, error) {
+	file := strings.Trim(img.Config.Config.Labels[labelDatabase], "/")
+	dir, err := os.MkdirTemp("", "drayage-catalog-*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	in, out := filepath.Join(dir, path.Base(file)), filepath.Join(dir, "pruned")
+	if err := extract(ctx, c, img, file, in); err != nil {
+		return nil, err
+	}
+	d, err := PruneDatabase(ctx, in, out, r.wanted())
+	if err != nil {
+		return nil, err
+	}
+	raw, err := os.ReadFile(out)
+	if err != nil {
+		return nil, err
+	}
+	layer, err := Layer(path.Dir(file), map[string][]byte{path.Base(file): raw}, nil)
+	if err != nil {
+		return nil, err
+	}
+	desc, err := c.Append(img, layer, oci.AppendOptions{Labels: r.labels(), Comment: layerComment})
+	if err != nil {
+		return nil, err
+	}
+	return &Pruned{Descriptor: desc, Selection: d.Packages, Images: d.Images}, nil
+}
+
+// extract writes one file of an image to disk: SQLite reads from nothing else.
+func extract(ctx context.Context, c *oci.Content, img *oci.Image, file, to string) error {
+	found := false
+	_, err := c.Files(ctx, img, path.Dir(file), func(name string, r io.Reader) error {
+		if name != path.Base(file) {
+			return nil
+		}
+		found = true
+		if err := writeBounded(to, r); err != nil {
+			return err
+		}
+		return oci.Stop
+	})
+	if err == nil && !found {
+		err = fmt.Errorf("has no file /%s", file)
+	}
+	return err
+}
+
+func writeBounded(to string, r io.Reader) error {
+	f, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	n, err := io.Copy(f, io.LimitReader(r, MaxDatabase+1))
+	if err == nil && n > MaxDatabase {
+		err = fmt.Errorf("more than %d bytes", int64(MaxDatabase))
+	}
+	return errors.Join(err, f.Close())
+}
