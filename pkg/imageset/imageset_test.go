@@ -203,7 +203,6 @@ func TestEveryUnsupportedFieldIsRefused(t *testing.T) {
 		{image, "storageConfig: {registry: {imageURL: a}}", "storageConfig"},
 		{image, "delete: {operators: []}", "delete"},
 		{image, "  helm: {repositories: [{name: a, url: b}]}", "mirror.helm"},
-		{image, "  blockedImages: [{name: a}]", "mirror.blockedImages"},
 		{image, "  samples: [{name: a}]", "mirror.samples"},
 		{channel, "    graph: true", "mirror.platform.graph"},
 		{channel, "    kubeVirtContainer: true", "mirror.platform.kubeVirtContainer"},

@@ -27,9 +27,8 @@ var unsupported = table{
 	"archiveSize": "",
 	"delete":      "it belongs to a DeleteImageSetConfiguration",
 
-	"mirror.helm":          noHelm,
-	"mirror.blockedImages": "",
-	"mirror.samples":       sampleNames,
+	"mirror.helm":    noHelm,
+	"mirror.samples": sampleNames,
 
 	severalArchitectures:                "want one, or multi",
 	"mirror.platform.graph":             "",

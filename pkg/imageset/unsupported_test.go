@@ -38,8 +38,6 @@ var switches = []struct {
 		Mirror{AdditionalImages: []Image{{Name: "registry:2", TargetRepo: "a/b__c/d-e.f"}}}},
 	{"mirror.additionalImages[].targetTag", "  additionalImages: [{name: 'registry:2', targetTag: v2}]\n",
 		Mirror{AdditionalImages: []Image{{Name: "registry:2", TargetTag: "v2"}}}},
-	{"mirror.blockedImages", image + "  blockedImages: [{name: quay.io/a/b}, {name: '(aws|azure)'}]\n",
-		Mirror{AdditionalImages: imageAlone, BlockedImages: []BlockedImage{{Name: "quay.io/a/b"}, {Name: "(aws|azure)"}}}},
 }
 
 // supported has a text for what once was in the table, and what it asks for.
@@ -47,6 +45,8 @@ var supported = []struct {
 	what, text string
 	want       Mirror
 }{
+	{"mirror.blockedImages", image + "  blockedImages: [{name: quay.io/a/b}, {name: '(aws|azure)'}]\n",
+		Mirror{AdditionalImages: imageAlone, BlockedImages: []BlockedImage{{Name: "quay.io/a/b"}, {Name: "(aws|azure)"}}}},
 	{"severalChannels", "  platform:\n    channels:\n    - {name: a, " + oneVersionOnly + "}\n    - {name: b, " + oneVersionOnly + "}\n",
 		channels(Channel{Name: "a", MinVersion: "4.12.0", MaxVersion: "4.12.0"}, Channel{Name: "b", MinVersion: "4.12.0", MaxVersion: "4.12.0"})},
 	{"openRange", "  platform: {channels: [{name: a}]}\n",
@@ -138,7 +138,6 @@ func TestEveryLineThatCanBeTakenOutIsTested(t *testing.T) {
 func TestRefusedFieldsAreEmpty(t *testing.T) {
 	for text, want := range map[string]string{
 		"  platform: {graph: 4}\n":                            "x.yaml:4: mirror.platform.graph: not supported yet",
-		"  blockedImages: {name: a}\n" + image:                "x.yaml:4: mirror.blockedImages: not supported yet",
 		image + "  helm: {local: [{name: a}]}\n":              "x.yaml:5: mirror.helm: not supported yet: helm charts are not carried; list their images under additionalImages",
 		"  platform: {grap: true}\n":                          "x.yaml:4: mirror.platform.grap: unknown key (did you mean graph?)",
 		"  platform: {channels: several}\n":                   `x.yaml:4: mirror.platform.channels: want a list, found "several"`,

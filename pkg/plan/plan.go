@@ -86,6 +86,7 @@ func Make(ctx context.Context, cfg *imageset.Config, source *oci.Source, o Optio
 	if err != nil {
 		return nil, err
 	}
+	p.block(cfg.Blocklist())
 	return p.finish(ctx)
 }
 
