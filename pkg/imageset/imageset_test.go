@@ -222,8 +222,6 @@ func TestEveryUnsupportedFieldIsRefused(t *testing.T) {
 		{pkg, "      minBundle: a.v1", "mirror.operators[0].packages[0].minBundle"},
 		{pkg, "      bundles: [{name: a.v1}]", "mirror.operators[0].packages[0].bundles"},
 		{pkg, "      selectedBundles: [{name: a.v1}]", "mirror.operators[0].packages[0].selectedBundles"},
-		{image, "    targetRepo: a/b", "mirror.additionalImages[0].targetRepo"},
-		{image, "    targetTag: v1", "mirror.additionalImages[0].targetTag"},
 		{image, "    platforms: " + platforms, "mirror.additionalImages[0].platforms"},
 	} {
 		t.Run(c.path, func(t *testing.T) {

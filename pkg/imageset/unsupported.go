@@ -53,9 +53,7 @@ var unsupported = table{
 
 	"mirror.operators[].packages[].channels[].minBundle": "",
 
-	"mirror.additionalImages[].targetRepo": "",
-	"mirror.additionalImages[].targetTag":  "",
-	"mirror.additionalImages[].platforms":  "",
+	"mirror.additionalImages[].platforms": "",
 
 	"storageConfig":                  ofV1,
 	"mirror.operators[].targetName":  ofV1,

@@ -33,11 +33,6 @@ var switches = []struct {
 		packages(Package{Name: "a", MaxVersion: "0.12.1+build.3"})},
 	{"mirror.operators[].packages[].defaultChannel", "  operators: [{catalog: 'a/index:v1', packages: [{name: a, defaultChannel: stable}]}]\n",
 		packages(Package{Name: "a", DefaultChannel: "stable"})},
-
-	{"mirror.additionalImages[].targetRepo", "  additionalImages: [{name: 'registry:2', targetRepo: a/b__c/d-e.f}]\n",
-		Mirror{AdditionalImages: []Image{{Name: "registry:2", TargetRepo: "a/b__c/d-e.f"}}}},
-	{"mirror.additionalImages[].targetTag", "  additionalImages: [{name: 'registry:2', targetTag: v2}]\n",
-		Mirror{AdditionalImages: []Image{{Name: "registry:2", TargetTag: "v2"}}}},
 }
 
 // supported has a text for what once was in the table, and what it asks for.
@@ -45,6 +40,10 @@ var supported = []struct {
 	what, text string
 	want       Mirror
 }{
+	{"mirror.additionalImages[].targetTag", "  additionalImages: [{name: 'registry:2', targetTag: v2}]\n",
+		Mirror{AdditionalImages: []Image{{Name: "registry:2", TargetTag: "v2"}}}},
+	{"mirror.additionalImages[].targetRepo", "  additionalImages: [{name: 'registry:2', targetRepo: a/b__c/d-e.f}]\n",
+		Mirror{AdditionalImages: []Image{{Name: "registry:2", TargetRepo: "a/b__c/d-e.f"}}}},
 	{"mirror.blockedImages", image + "  blockedImages: [{name: quay.io/a/b}, {name: '(aws|azure)'}]\n",
 		Mirror{AdditionalImages: imageAlone, BlockedImages: []BlockedImage{{Name: "quay.io/a/b"}, {Name: "(aws|azure)"}}}},
 	{"severalChannels", "  platform:\n    channels:\n    - {name: a, " + oneVersionOnly + "}\n    - {name: b, " + oneVersionOnly + "}\n",
@@ -137,12 +136,11 @@ func TestEveryLineThatCanBeTakenOutIsTested(t *testing.T) {
 // that a field which is not supported has to be a truth value.
 func TestRefusedFieldsAreEmpty(t *testing.T) {
 	for text, want := range map[string]string{
-		"  platform: {graph: 4}\n":                            "x.yaml:4: mirror.platform.graph: not supported yet",
-		image + "  helm: {local: [{name: a}]}\n":              "x.yaml:5: mirror.helm: not supported yet: helm charts are not carried; list their images under additionalImages",
-		"  platform: {grap: true}\n":                          "x.yaml:4: mirror.platform.grap: unknown key (did you mean graph?)",
-		"  platform: {channels: several}\n":                   `x.yaml:4: mirror.platform.channels: want a list, found "several"`,
-		"  platform: {architecture: [amd64]}\n" + image:       "x.yaml:4: mirror.platform.architecture: unknown key (did you mean architectures?)",
-		"  additionalImages: [{name: 'a:1', targetTag: 1}]\n": "x.yaml:4: mirror.additionalImages[0].targetTag: not supported yet",
+		"  platform: {graph: 4}\n":                      "x.yaml:4: mirror.platform.graph: not supported yet",
+		image + "  helm: {local: [{name: a}]}\n":        "x.yaml:5: mirror.helm: not supported yet: helm charts are not carried; list their images under additionalImages",
+		"  platform: {grap: true}\n":                    "x.yaml:4: mirror.platform.grap: unknown key (did you mean graph?)",
+		"  platform: {channels: several}\n":             `x.yaml:4: mirror.platform.channels: want a list, found "several"`,
+		"  platform: {architecture: [amd64]}\n" + image: "x.yaml:4: mirror.platform.architecture: unknown key (did you mean architectures?)",
 	} {
 		if _, err := Decode("x.yaml", []byte(head+text)); fmt.Sprint(err) != want {
 			t.Errorf("got  %v\nwant %s", err, want)

@@ -63,7 +63,7 @@ func newCatalog(img manifest.Image, s *site.Site) (Catalog, error) {
 	if s.CatalogHost == "" {
 		return Catalog{}, errors.New("the site has no catalogHost, under which the cluster would know it")
 	}
-	repo, err := repository(img.Role, ref, s.Repositories)
+	repo, err := repository(img, ref, s.Repositories)
 	if err != nil {
 		return Catalog{}, err
 	}

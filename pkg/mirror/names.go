@@ -30,9 +30,12 @@ func Tag(ref manifest.Ref) string {
 	return "latest"
 }
 
-// repository is where an image of this role stands on a node.
-func repository(role manifest.Role, ref manifest.Ref, r site.Repositories) (string, error) {
-	switch role {
+// repository is where an image stands on a node.
+func repository(img manifest.Image, ref manifest.Ref, r site.Repositories) (string, error) {
+	if img.TargetRepository != "" {
+		return img.TargetRepository, nil
+	}
+	switch img.Role {
 	case manifest.RoleRelease, manifest.RoleComponent:
 		return r.Release, nil
 	case manifest.RoleRegistry:
@@ -44,7 +47,7 @@ func repository(role manifest.Role, ref manifest.Ref, r site.Repositories) (stri
 	case manifest.RoleAdditional:
 		return ref.Path(), nil
 	}
-	return "", fmt.Errorf("unknown role %q", role)
+	return "", fmt.Errorf("unknown role %q", img.Role)
 }
 
 // indexName is the last component of a catalog's path: redhat-operator-index.

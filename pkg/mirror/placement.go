@@ -12,7 +12,7 @@
 //	registry    <registry repository>:<tag>
 //	catalog     <operators repository>/<index name>:<tag>
 //	operator    <operators repository and source path, flattened to two components>:<tag>
-//	additional  <source path>:<tag>
+//	additional  <source path>:<tag>, or what the image set says
 //
 // The first two are the names of "oc adm release mirror", the operator images'
 // those of "oc adm catalog mirror", so that nodes that were filled with these
@@ -82,7 +82,7 @@ func place(img manifest.Image, r site.Repositories) (Placement, error) {
 		return Placement{}, err
 	}
 	p := Placement{Image: img, Tag: Tag(ref)}
-	if p.Repository, err = repository(img.Role, ref, r); err != nil {
+	if p.Repository, err = repository(img, ref, r); err != nil {
 		return Placement{}, err
 	}
 	switch img.Role {
@@ -90,6 +90,9 @@ func place(img manifest.Image, r site.Repositories) (Placement, error) {
 		p.Tag = img.Release
 	case manifest.RoleComponent:
 		p.Tag = img.Release + "-" + img.Component
+	}
+	if img.TargetTag != "" {
+		p.Tag = img.TargetTag
 	}
 	return p, p.check()
 }

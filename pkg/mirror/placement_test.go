@@ -231,3 +231,20 @@ func placementNames(ps []Placement) []string {
 	}
 	return names
 }
+
+func TestAnAdditionalImageStandsWhereTheImageSetSays(t *testing.T) {
+	for _, c := range []struct{ repo, tag, want string }{
+		{"", "", "a/b:v1"},
+		{"apps/mine", "", "apps/mine:v1"},
+		{"", "stable", "a/b:stable"},
+		{"apps/mine", "stable", "apps/mine:stable"},
+	} {
+		m := &manifest.Manifest{Images: []manifest.Image{{
+			Name: "quay.io/a/b:v1", Role: manifest.RoleAdditional, TargetRepository: c.repo, TargetTag: c.tag,
+		}}}
+		got, err := Placements(m, site.Repositories{Release: "ocp4/openshift", Registry: "registry", Operators: "olm-mirror"})
+		if err != nil || len(got) != 1 || got[0].Repository+":"+got[0].Tag != c.want {
+			t.Errorf("target %q %q: %v, %v, want %s", c.repo, c.tag, got, err, c.want)
+		}
+	}
+}

@@ -111,7 +111,7 @@ func imageNeed(img manifest.Image, r site.Repositories, catalogs map[string]stri
 		return need{}, err
 	}
 	n := need{source: ref.Repository}
-	if n.repository, err = repository(img.Role, ref, r); err != nil {
+	if n.repository, err = repository(img, ref, r); err != nil {
 		return need{}, err
 	}
 	switch img.Role {

@@ -75,7 +75,7 @@ func Make(ctx context.Context, cfg *imageset.Config, source *oci.Source, o Optio
 		registry = DefaultRegistryImage
 	}
 	err := errors.Join(
-		p.named(ctx, registry, manifest.RoleRegistry),
+		p.named(ctx, registry, manifest.Image{Role: manifest.RoleRegistry}),
 		p.releases(ctx, cfg),
 		p.catalogs(ctx, cfg),
 		p.additional(ctx, cfg),
@@ -114,16 +114,16 @@ func newPlanner(source *oci.Source, o Options) *planner {
 }
 
 // named adds one image by the reference that a person wrote.
-func (p *planner) named(ctx context.Context, name string, role manifest.Role) error {
+func (p *planner) named(ctx context.Context, name string, img manifest.Image) error {
 	ref, err := manifest.ParseRef(name)
 	if err != nil {
 		return err
 	}
-	desc, err := p.content.Resolve(ctx, ref.String())
-	if err != nil {
+	if img.Descriptor, err = p.content.Resolve(ctx, ref.String()); err != nil {
 		return err
 	}
-	p.add(manifest.Image{Name: ref.String(), Role: role, Descriptor: desc})
+	img.Name = ref.String()
+	p.add(img)
 	return nil
 }
 
@@ -269,7 +269,9 @@ func (p *planner) related(cat manifest.Ref, pruned *catalog.Pruned) error {
 func (p *planner) additional(ctx context.Context, cfg *imageset.Config) error {
 	var errs []error
 	for _, i := range cfg.Mirror.AdditionalImages {
-		errs = append(errs, p.named(ctx, i.Name, manifest.RoleAdditional))
+		errs = append(errs, p.named(ctx, i.Name, manifest.Image{
+			Role: manifest.RoleAdditional, TargetRepository: i.TargetRepo, TargetTag: i.TargetTag,
+		}))
 	}
 	return errors.Join(errs...)
 }
