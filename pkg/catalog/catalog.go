@@ -32,6 +32,11 @@
 // and delete but not start afresh, so everything of the old tree that is not
 // replaced is deleted by name: see [Whiteouts].
 //
+// # SQLite catalogs
+//
+// Up to OpenShift 4.10 a catalog is a database. [PruneDatabase] keeps whole
+// packages of one; the new image's layer replaces the database alone.
+//
 // # Limits
 //
 // One document has at most [MaxDocument] bytes, what is kept of one catalog at

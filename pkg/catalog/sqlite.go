@@ -24,22 +24,25 @@ type Database struct {
 	Size int64
 }
 
-// PruneDatabase makes the database out of the database in: what a SQLite catalog
-// (OpenShift 4.6 to 4.10) says of the packages that are wanted; none means all.
+// PruneDatabase makes a new database, in the file out, from the one in the file
+// in: what a SQLite catalog (OpenShift 4.6 to 4.10) says of the packages that are
+// wanted; none means all.
 //
-// Only whole packages can be kept, as by opm index prune: which version replaces
-// or skips which is spread over rows that no rule can repair when one is taken
-// out. A file-based catalog can be pruned to versions, see [Catalog.Keep].
+// Only whole packages can be kept, as by opm index prune: a channel is stored as
+// entries with depths that opm computes from all of its versions, so taking one
+// version out would need that computation too. A file-based catalog can be pruned
+// to versions, see [Catalog.Keep].
 //
 // The schema is kept as it is, whatever its version; opm migrates it when it
-// serves the catalog. Rows that name no package are kept when they belong to a
-// bundle or to a channel entry that is kept, or when nothing says to what they
-// belong. Bundles in no channel go, but for deprecated ones of a package that is
+// serves the catalog. A row that names no package is kept when it belongs to a
+// bundle or to a channel entry that is kept, or when nothing says to what it
+// belongs. Bundles in no channel go, but for deprecated ones of a package that is
 // kept. When all packages are kept, so is every row.
 //
 // The same in and want give the same bytes. in is opened read-only, as a file
 // that nobody changes meanwhile. out must not exist; it is written whole or not
-// at all. Triggers and views travel as text and are never run.
+// at all, and has at most about twice the size of in. Triggers and views travel as text
+// and are never run.
 //
 // Packages that are wanted and not there are all told, joined, with the names
 // that are near. What is no database, is damaged (all of it is checked, not only

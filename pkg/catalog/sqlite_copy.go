@@ -172,7 +172,7 @@ func (p *pruning) apiCondition() string {
 }
 
 // copyUnrun takes over triggers and views as the rows of the schema that they
-// are, in the way of VACUUM: the engine does not even read them.
+// are, in the way of VACUUM. The statements that define them are not carried out.
 func (p *pruning) copyUnrun(ctx context.Context) error {
 	for _, s := range []string{
 		"PRAGMA writable_schema = ON",
