@@ -5,7 +5,8 @@ SHELL := /bin/bash
 export CGO_ENABLED := 0
 
 PREFIX  ?= /usr/local
-GOFLAGS_BUILD := -trimpath -ldflags "-s -w"
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
+GOFLAGS_BUILD := -trimpath -ldflags "-s -w -X drayage/internal/cmdline.Version=$(VERSION)"
 # Every .go file that the binaries are made of.
 SOURCES := $(shell find cmd internal pkg -name '*.go' -not -name '*_test.go') go.mod go.sum
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -76,6 +77,9 @@ func checkBuildFlags(c *cli.Context) (out string, err error) {
 	case c.IsSet("plan") && c.IsSet("registry-image"):
 		return "", cmdline.Usagef("build: --registry-image goes with -c: a saved plan (--plan) names its registry itself")
 	}
+	if out == "-" {
+		return "", cmdline.Usagef("build: a bundle is written to its place in a file, not to standard output; give -o FILE")
+	}
 	if info, err := os.Stat(filepath.Dir(out)); err != nil {
 		return "", &cmdline.UsageError{Err: err}
 	} else if !info.IsDir() {
@@ -84,7 +88,19 @@ func checkBuildFlags(c *cli.Context) (out string, err error) {
 	if info, err := os.Stat(out); err == nil && !info.Mode().IsRegular() {
 		return "", cmdline.Usagef("%s: is there and is no regular file", out)
 	}
-	return out, nil
+	return out, writable(filepath.Dir(out))
+}
+
+// writable finds out whether a file can be made in a folder, by making one.
+func writable(dir string) error {
+	f, err := os.CreateTemp(dir, ".drayage-*")
+	if err != nil {
+		if cause := (*os.PathError)(nil); errors.As(err, &cause) {
+			err = cause.Err
+		}
+		return fmt.Errorf("%s: cannot be written to: %w", dir, err)
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 func planOrPin(c *cli.Context, source *oci.Source, p progress.Func) (*plan.Plan, error) {

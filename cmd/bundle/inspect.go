@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -65,6 +66,9 @@ func printBundle(c *cli.Context, path string, b *bundle.Bundle) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	for _, r := range m.Releases() {
+		fmt.Fprintf(c.App.Writer, "\nrelease %s: %s\n", r.Release, provenance(m, r.Release))
+	}
 	for _, cat := range m.Catalogs {
 		fmt.Fprintf(c.App.Writer, "\ncatalog %s, pruned from %s:\n", cat.Name, cat.Source)
 		for _, p := range cat.Packages {
@@ -76,6 +80,21 @@ func printBundle(c *cli.Context, path string, b *bundle.Bundle) error {
 	_, err := fmt.Fprintf(c.App.Writer, "\n%d images, %d blobs, %s; %s if nothing were shared\nroot %s\n",
 		len(m.Images), len(m.Blobs), ui.Bytes(m.UniqueBytes()), ui.Bytes(m.TotalBytes()), b.Root)
 	return err
+}
+
+// provenance says what the bundle carries to prove a release; inspect does not
+// check it.
+func provenance(m *manifest.Manifest, release string) string {
+	if slices.Contains(m.Unsigned, release) {
+		return "NOT PROVEN, its signature was skipped when the bundle was planned"
+	}
+	n := 0
+	for _, s := range m.Signatures {
+		if s.Release == release {
+			n++
+		}
+	}
+	return fmt.Sprintf("signatures: %d", n)
 }
 
 // title is what a person calls an image.

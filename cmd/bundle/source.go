@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -58,6 +59,14 @@ func planOptions(c *cli.Context, p progress.Func) (plan.Options, error) {
 		return plan.Options{}, err
 	}
 	stores := c.StringSlice("signature-store")
+	if c.Bool("insecure-skip-signature") && (len(stores) > 0 || c.IsSet("release-key")) {
+		return plan.Options{}, cmdline.Usagef("--insecure-skip-signature checks nothing: leave out --signature-store and --release-key, or itself")
+	}
+	for _, s := range stores {
+		if u, err := url.Parse(s); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+			return plan.Options{}, cmdline.Usagef("--signature-store %q: want a URL, https://host/path", s)
+		}
+	}
 	if len(stores) == 0 {
 		stores = signature.Stores
 	}

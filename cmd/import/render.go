@@ -28,7 +28,7 @@ func renderCommand() *cli.Command {
 			"   import render --site site.yaml -o manifests /media/usb/site.bundle.tar\n" +
 			"   import render --site site.yaml -o - /media/usb/site.bundle.tar | oc apply -f -",
 		Flags: []cli.Flag{
-			siteFlag, cmdline.RootFlag, cmdline.KeyFlag,
+			siteFlag, cmdline.RootFlag, cmdline.KeyFlag, cmdline.SkipFlag,
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "a `DIR`, or - for standard output"},
 			cmdline.JSONFlag,
 		},
@@ -42,7 +42,7 @@ func runRender(c *cli.Context) error {
 	}
 	out := c.String("output")
 	if out == "" && !c.Bool("json") {
-		return cmdline.Usagef("render: where to? import render --site site.yaml -o DIR FILE (-o - for standard output)")
+		return cmdline.Usagef("render: where to? %s render --site site.yaml -o DIR FILE (-o - for standard output)", c.App.Name)
 	}
 	s, err := readSite(c)
 	if err != nil {

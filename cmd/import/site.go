@@ -14,7 +14,7 @@ var siteFlag = &cli.StringFlag{Name: "site", Usage: "the site's description in `
 func readSite(c *cli.Context) (*site.Site, error) {
 	path := c.String("site")
 	if path == "" {
-		return nil, cmdline.Usagef("%s: which site? import %s --site site.yaml ...", c.Command.Name, c.Command.Name)
+		return nil, cmdline.Usagef("%s: which site? %s %s --site site.yaml ...", c.Command.Name, c.App.Name, c.Command.Name)
 	}
 	s, err := site.Read(path)
 	if err != nil {

@@ -10,6 +10,7 @@
 package cmdline
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -30,6 +32,9 @@ func Main(app *cli.App, args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // the second signal is the system's to deal with
+	if len(args) > 0 && filepath.Base(args[0]) == installedPrefix+app.Name {
+		app.Name = installedPrefix + app.Name
+	}
 	prepare(app)
 	err := app.RunContext(ctx, args)
 	if err == nil {
@@ -41,6 +46,10 @@ func Main(app *cli.App, args []string) int {
 	report(app.ErrWriter, app.Name, err)
 	return ExitCode(err)
 }
+
+// installedPrefix is before the programs' names when they are installed: the
+// bare ones belong to Ruby and ImageMagick.
+const installedPrefix = "drayage-"
 
 var errCancelled = errors.New("cancelled")
 
@@ -79,16 +88,14 @@ func noCommand(c *cli.Context) error {
 	return Usagef("which command? there are: %s", strings.Join(names, ", "))
 }
 
-// version is the module's version as it was built, or the revision.
+// Version is set by the Makefile; a program that was built otherwise says what
+// Go knows.
+var Version = ""
+
 func version() string {
 	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return s.Value
-		}
+	if Version != "" || !ok {
+		return cmp.Or(Version, "unknown")
 	}
 	return strings.Trim(info.Main.Version, "()")
 }

@@ -115,7 +115,7 @@ func hint(err error) string {
 	case errors.As(err, &root):
 		return "this is another bundle than the one whose root was written down; do not import it"
 	case errors.Is(err, syscall.ENOSPC):
-		return "free space, or name a larger medium with -o"
+		return "free space there, or choose a larger medium"
 	case errors.Is(err, oci.ErrPlainHTTP):
 		return "a registry without TLS needs `insecure = true` in registries.conf"
 	}

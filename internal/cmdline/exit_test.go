@@ -100,7 +100,7 @@ func TestErrorLinesCarryTheProgramsName(t *testing.T) {
 		{"another root", another, "bundle: site.tar: root is sha256:1, want sha256:2\n" +
 			"hint: this is another bundle than the one whose root was written down; do not import it\n"},
 		{"a small medium", &bundle.SpaceError{Path: "site.tar", Need: 2, Have: 1},
-			"bundle: site.tar: the bundle has 2 bytes, 1 are free here\nhint: free space, or name a larger medium with -o\n"},
+			"bundle: site.tar: the bundle has 2 bytes, 1 are free here\nhint: free space there, or choose a larger medium\n"},
 	}
 	for _, c := range cases {
 		var out bytes.Buffer

@@ -36,7 +36,7 @@ func Verify(program string) *cli.Command {
 		Description: "Reads the whole file once and reports all that is wrong with it, each finding with\n" +
 			"the image it belongs to. With --root the bundle must also be the one that was meant.\n\n" +
 			"   " + program + " verify --root sha256:9f86d08... /media/usb/site.bundle.tar",
-		Flags: []cli.Flag{RootFlag, KeyFlag, JSONFlag},
+		Flags: []cli.Flag{RootFlag, KeyFlag, SkipFlag, JSONFlag},
 		Action: func(c *cli.Context) error {
 			path, err := Arg(c, "FILE")
 			if err != nil {
@@ -83,7 +83,7 @@ func verify(c *cli.Context, path string, root digest.Digest) error {
 type damagedError struct{ *bundle.InvalidError }
 
 func (e damagedError) Error() string {
-	return fmt.Sprintf("%s: not good: %d findings", e.Path, len(e.Findings))
+	return fmt.Sprintf("%s: is not good; findings: %d", e.Path, len(e.Findings))
 }
 
 func (e damagedError) Unwrap() error { return e.InvalidError }
@@ -95,7 +95,7 @@ func printReport(c *cli.Context, r *bundle.Report) {
 	}
 	state := "good"
 	if len(r.Findings) > 0 {
-		state = fmt.Sprintf("%d findings", len(r.Findings))
+		state = fmt.Sprintf("NOT GOOD, findings: %d", len(r.Findings))
 	}
 	fmt.Fprintf(w, "%s: %s: %d images, %d blobs, %s\n", r.Path, state, r.Images, r.Blobs, ui.Bytes(r.Bytes))
 	if r.Root == "" {

@@ -133,7 +133,7 @@ func pushNode(ctx context.Context, b *bundle.Bundle, s *site.Site, n site.Node, 
 	case err != nil:
 		err = b.Damage(err)
 		r.Error = err.Error()
-		o.Progress.Note(n.Name, "stopped: "+r.Error)
+		o.Progress.Note(n.Name, "stopped; see below") // with all nodes' errors, each once
 		err = fmt.Errorf("%s: %w", n.Name, err)
 	default:
 		o.Progress.Note(n.Name, fmt.Sprintf("done: %d images whole, %d blobs sent, %d mounted, %d there already", r.Images, r.Sent, r.Mounted, r.Present))

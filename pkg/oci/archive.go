@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
@@ -41,7 +42,7 @@ func OpenArchive(r io.ReaderAt, size int64) (*Archive, []Finding) {
 	findings := a.scan()
 	index, err := a.front()
 	if err != nil {
-		return nil, append(findings, Finding{Problem: err.Error()})
+		return nil, slices.Concat([]Finding{{Problem: err.Error()}}, findings)
 	}
 	a.Root = digest.FromBytes(index)
 	if a.Images, err = decodeIndex(index); err != nil {

@@ -70,11 +70,12 @@ func fromStore(ctx context.Context, get Get, store string, k Keyring, r Release,
 		if notFound {
 			break
 		}
-		if err == nil {
-			err = k.Check(raw, r, now)
+		if err != nil { // the store is out of reach, and will be for the next one
+			errs = append(errs, err)
+			break
 		}
-		if err != nil {
-			errs = append(errs, fmt.Errorf("signature-%d: %w", n, err))
+		if err := k.Check(raw, r, now); err != nil {
+			errs = append(errs, fmt.Errorf("%s: signature-%d: %w", store, n, err))
 			continue
 		}
 		good = append(good, raw)

@@ -219,8 +219,8 @@ func TestFetch(t *testing.T) {
 		{"in the second store", map[string][]byte{"b" + path + "1": good}, 1, ""},
 		{"the first store has a bad one only", map[string][]byte{"a" + path + "1": bad, "b" + path + "1": good}, 1, ""},
 		{"nowhere", nil, 0, "release 4.99.0-x86_64 has no good signature: a: has none\nb: has none"},
-		{"bad ones only", map[string][]byte{"a" + path + "1": bad}, 0, "signature-1: is by the key"},
-		{"the stores do not answer", map[string][]byte{"a" + path + "1": nil}, 0, "signature-1: no answer"},
+		{"bad ones only", map[string][]byte{"a" + path + "1": bad}, 0, "a: signature-1: is by the key"},
+		{"the stores do not answer", map[string][]byte{"a" + path + "1": nil}, 0, "no good signature: no answer"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -66,7 +66,7 @@ func checkedOnSite(t *testing.T, dir string) {
 	t.Helper()
 	nodes(t, dir, 1)
 	const untrusted = "release 4.9.0-x86_64: signature-1: is by the key"
-	if r := call(t, dir, "import", "verify", "site.tar"); r.code != 3 || !strings.Contains(r.out, untrusted) {
+	if r := call(t, dir, "import", "verify", "--strict", "site.tar"); r.code != 3 || !strings.Contains(r.out, untrusted) {
 		t.Errorf("verify without the key: exit code %d\n%s%s", r.code, r.out, r.err)
 	}
 	bad(t, 3, untrusted, dir, "import", "push", "--site", "site.yaml", "site.tar")
@@ -89,12 +89,19 @@ func checkedOnSite(t *testing.T, dir string) {
 func TestSkippedSignaturesAreOnRecord(t *testing.T) {
 	src, filled := sharedSource(t)
 	dir := connected(t, src.Addr(), filled)
-	build(t, dir)
+	root := build(t, dir)
 	if got := packingList(t, dir).Unsigned; len(got) != 1 || got[0] != "4.9.0-x86_64" {
 		t.Errorf("unsigned: %v", got)
 	}
-	r := call(t, dir, "import", "verify", "site.tar")
-	if r.code != 0 || !strings.Contains(r.err, "warning: release 4.9.0-x86_64 is not proven") {
+	if r := call(t, dir, "import", "verify", "site.tar"); r.code != 0 || !strings.Contains(r.err, "warning: release 4.9.0-x86_64 is not proven") {
 		t.Errorf("exit code %d\n%s", r.code, r.err)
 	}
+	// The bundle's own word is not enough: somebody on this side has to give theirs.
+	const without = "release 4.9.0-x86_64 travels without a signature"
+	if r := call(t, dir, "import", "verify", "--strict", "site.tar"); r.code != 3 || !strings.Contains(r.out, without) {
+		t.Errorf("exit code %d\n%s%s", r.code, r.out, r.err)
+	}
+	nodes(t, dir, 1)
+	bad(t, 3, without, dir, "import", "push", "--strict", "--site", "site.yaml", "site.tar")
+	good(t, dir, "import", "push", "--strict", "--site", "site.yaml", "--root", root, "site.tar")
 }
