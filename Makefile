@@ -10,6 +10,16 @@ GOFLAGS_BUILD := -trimpath -ldflags "-s -w -X drayage/internal/cmdline.Version=$
 # Every .go file that the binaries are made of.
 SOURCES := $(shell find cmd internal pkg -name '*.go' -not -name '*_test.go') go.mod go.sum
 
+# TEST runs all tests in a folder. What was skipped is told at the end: go test
+# says of a package with skipped tests only that it is ok.
+define TEST
+set -o pipefail; cd $(1) && log=$$(mktemp) && echo "go test ./...  (in $(1))" && \
+if go test -count=1 -v ./... > $$log 2>&1; then ok=0; else ok=1; grep -v -e '^=== ' -e '^ *--- PASS' $$log; fi; \
+grep -e '^ok' -e '^FAIL' $$log; \
+echo "passed $$(grep -c '^ *--- PASS' $$log), failed $$(grep -c '^ *--- FAIL' $$log), skipped $$(grep -c '^ *--- SKIP' $$log)"; \
+grep -B3 '^ *--- SKIP' $$log | grep -v -e '^=== ' -e '--- PASS' -e '^--$$'; rm -f $$log; exit $$ok
+endef
+
 .PHONY: help
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,8 +44,9 @@ demo: build ## the whole path on this machine: source registry, bundle, three no
 .PHONY: test
 test: ## every test: units, each verb, end to end on real registries
 	go vet ./...
-	go test -count=1 ./...
-	cd test && go vet ./... && go test -count=1 ./...
+	@$(call TEST,.)
+	cd test && go vet ./...
+	@$(call TEST,test)
 
 .PHONY: test-race
 test-race: ## the units under the race detector (needs a C compiler)

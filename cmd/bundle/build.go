@@ -56,6 +56,7 @@ func runBuild(c *cli.Context) error {
 	}
 	cmdline.Warn(c, p.Warnings)
 	cmdline.WarnUnsigned(c, p.Manifest)
+	warnPlaces(c, p.Manifest)
 	return printWritten(c, written)
 }
 
@@ -74,8 +75,8 @@ func checkBuildFlags(c *cli.Context) (out string, err error) {
 		return "", cmdline.Usagef("build: where to? bundle build -c imageset.yaml -o /media/usb/site.bundle.tar")
 	case (c.String("config") == "") == (c.String("plan") == ""):
 		return "", cmdline.Usagef("build: give either an image set (-c) or a saved plan (--plan)")
-	case c.IsSet("plan") && c.IsSet("registry-image"):
-		return "", cmdline.Usagef("build: --registry-image goes with -c: a saved plan (--plan) names its registry itself")
+	case c.IsSet("plan") && ignoredWithPlan(c) != "":
+		return "", cmdline.Usagef("build: --%s goes with -c: a saved plan (--plan) says all that itself", ignoredWithPlan(c))
 	}
 	if out == "-" {
 		return "", cmdline.Usagef("build: a bundle is written to its place in a file, not to standard output; give -o FILE")
@@ -85,10 +86,22 @@ func checkBuildFlags(c *cli.Context) (out string, err error) {
 	} else if !info.IsDir() {
 		return "", cmdline.Usagef("%s: is no folder", filepath.Dir(out))
 	}
-	if info, err := os.Stat(out); err == nil && !info.Mode().IsRegular() {
-		return "", cmdline.Usagef("%s: is there and is no regular file", out)
+	for _, path := range []string{out, out + ".sha256"} {
+		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+			return "", cmdline.Usagef("%s: is there and is no regular file", path)
+		}
 	}
 	return out, writable(filepath.Dir(out))
+}
+
+// ignoredWithPlan names a flag that says what a saved plan has settled.
+func ignoredWithPlan(c *cli.Context) string {
+	for _, name := range []string{"registry-image", "graph", "graph-url", "conditional-edges", "signature-store"} {
+		if c.IsSet(name) {
+			return name
+		}
+	}
+	return ""
 }
 
 // writable finds out whether a file can be made in a folder, by making one.

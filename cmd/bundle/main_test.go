@@ -48,7 +48,7 @@ func TestCommandLinesThatCannotWork(t *testing.T) {
 		{buildCommand(), "-o site.tar", "build: give either an image set (-c) or a saved plan (--plan)"},
 		{buildCommand(), "-o site.tar -c imageset.yaml --plan plan.json", "build: give either an image set (-c) or a saved plan (--plan)"},
 		{buildCommand(), "-o site.tar --plan plan.json --registry-image registry:2",
-			"build: --registry-image goes with -c: a saved plan (--plan) names its registry itself"},
+			"build: --registry-image goes with -c: a saved plan (--plan) says all that itself"},
 		{buildCommand(), "-o site.tar imageset.yaml", `build: takes no argument, but was given "imageset.yaml"`},
 		{buildCommand(), "-o folder -c imageset.yaml", "folder: is there and is no regular file"},
 		{buildCommand(), "-o imageset.yaml/site.tar -c imageset.yaml", "imageset.yaml: is no folder"},

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
@@ -38,12 +39,18 @@ func runPlan(c *cli.Context) error {
 	if err := checkSourceFlags(c); err != nil {
 		return err
 	}
+	if out := c.String("output"); out != "" {
+		if err := writable(filepath.Dir(out)); err != nil {
+			return err
+		}
+	}
 	p, err := makePlan(c)
 	if err != nil {
 		return err
 	}
 	cmdline.Warn(c, p.Warnings)
 	cmdline.WarnUnsigned(c, p.Manifest)
+	warnPlaces(c, p.Manifest)
 	if out := c.String("output"); out != "" {
 		raw, err := manifest.Encode(p.Manifest)
 		if err != nil {

@@ -133,11 +133,8 @@ func readPlan(path string) (*manifest.Manifest, error) {
 
 // checkSourceFlags refuses numbers that make no sense.
 func checkSourceFlags(c *cli.Context) error {
-	switch {
-	case c.Int("jobs") < 1 || c.Int("jobs") > 64:
-		return cmdline.Usagef("--jobs %d: want 1 to 64", c.Int("jobs"))
-	case c.Duration("timeout") < time.Second:
-		return cmdline.Usagef("--timeout %s: want a second at least", c.Duration("timeout"))
+	if _, err := manifest.ParseRef(c.String("registry-image")); err != nil {
+		return cmdline.Usagef("--registry-image: %w", err)
 	}
-	return nil
+	return cmdline.CheckLimits(c)
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"text/tabwriter"
-	"time"
 
 	"github.com/opencontainers/go-digest"
 	"github.com/urfave/cli/v2"
@@ -72,11 +71,8 @@ func pushTargets(c *cli.Context) (*site.Site, []site.Node, *oci.Client, error) {
 	if err != nil {
 		return nil, nil, nil, &cmdline.UsageError{Err: err}
 	}
-	if c.Int("jobs") < 1 || c.Int("jobs") > 64 {
-		return nil, nil, nil, cmdline.Usagef("--jobs %d: want 1 to 64", c.Int("jobs"))
-	}
-	if c.Duration("timeout") < time.Second {
-		return nil, nil, nil, cmdline.Usagef("--timeout %s: want a second at least", c.Duration("timeout"))
+	if err := cmdline.CheckLimits(c); err != nil {
+		return nil, nil, nil, err
 	}
 	client, err := oci.NewClient(oci.ClientOptions{AuthFile: c.String("authfile"), Timeout: c.Duration("timeout")})
 	if err != nil {

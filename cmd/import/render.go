@@ -83,7 +83,7 @@ func output(c *cli.Context, out string, objects []icsp.Object) error {
 		return printObjects(c, objects)
 	}
 	for i, o := range objects {
-		fmt.Fprintln(c.App.Writer, filepath.Join(out, icsp.FileName(i, o)))
+		fmt.Fprintln(c.App.Writer, filepath.Join(out, icsp.FileName(i, len(objects), o)))
 	}
 	return nil
 }
@@ -109,7 +109,7 @@ type renderedObject struct {
 func renderResult(objects []icsp.Object) map[string][]renderedObject {
 	rows := []renderedObject{}
 	for i, o := range objects {
-		rows = append(rows, renderedObject{icsp.FileName(i, o), o.Kind, o.Namespace, o.Name, string(o.YAML)})
+		rows = append(rows, renderedObject{icsp.FileName(i, len(objects), o), o.Kind, o.Namespace, o.Name, string(o.YAML)})
 	}
 	return map[string][]renderedObject{"objects": rows}
 }
@@ -123,7 +123,7 @@ func writeFolder(c *cli.Context, dir string, objects []icsp.Object) error {
 	}
 	mine := map[string]bool{}
 	for i, o := range objects {
-		name := icsp.FileName(i, o)
+		name := icsp.FileName(i, len(objects), o)
 		mine[name] = true
 		content := o.YAML
 		if filepath.Ext(name) == ".yaml" { // JSON knows no comments
@@ -133,7 +133,7 @@ func writeFolder(c *cli.Context, dir string, objects []icsp.Object) error {
 			return err
 		}
 	}
-	found, err := filepath.Glob(filepath.Join(dir, "[0-9][0-9]-*"))
+	found, err := filepath.Glob(filepath.Join(dir, "[0-9]*-*"))
 	if err != nil {
 		return err
 	}
@@ -150,9 +150,15 @@ func writeFolder(c *cli.Context, dir string, objects []icsp.Object) error {
 }
 
 func rendered(path string) bool {
-	if signature, _ := filepath.Match("[0-9][0-9]-signature-sha256-*.json", filepath.Base(path)); signature {
-		return true
-	}
 	raw, err := os.ReadFile(path)
-	return err == nil && filepath.Ext(path) == ".yaml" && strings.HasPrefix(string(raw), renderedBy)
+	if err != nil {
+		return false
+	}
+	switch filepath.Ext(path) {
+	case ".json":
+		return icsp.IsSignatures(raw)
+	case ".yaml":
+		return strings.HasPrefix(string(raw), renderedBy)
+	}
+	return false
 }

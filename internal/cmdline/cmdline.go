@@ -23,6 +23,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/urfave/cli/v2"
 )
@@ -57,6 +58,7 @@ var errCancelled = errors.New("cancelled")
 func prepare(app *cli.App) {
 	app.Writer, app.ErrWriter = os.Stdout, os.Stderr
 	app.HideHelpCommand = true
+	app.DisableSliceFlagSeparator = true // a comma is part of a path
 	app.Version = version()
 	app.ExitErrHandler = func(*cli.Context, error) {}
 	app.OnUsageError = usageError
@@ -135,6 +137,17 @@ func before(c *cli.Context, n int) []string {
 func NoArgs(c *cli.Context) error {
 	if c.Args().Present() {
 		return Usagef("%s: takes no argument, but was given %q", c.Command.Name, c.Args().First())
+	}
+	return nil
+}
+
+// CheckLimits checks --jobs and --timeout.
+func CheckLimits(c *cli.Context) error {
+	switch jobs, timeout := c.Int("jobs"), c.Duration("timeout"); {
+	case jobs < 1 || jobs > 64:
+		return Usagef("--jobs %d: want 1 to 64", jobs)
+	case timeout < time.Second:
+		return Usagef("--timeout %s: want a second at least, as in 90s or 5m", timeout)
 	}
 	return nil
 }

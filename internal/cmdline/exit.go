@@ -104,8 +104,10 @@ func hint(err error) string {
 	switch {
 	case errors.Is(err, errCancelled):
 		return "nothing half-written is left; the same command again does the rest"
+	case errors.Is(err, errUntrusted):
+		return "a key of your own is trusted with --release-key FILE"
 	case errors.As(err, &invalid):
-		return ""
+		return "take another copy of the bundle; verify lists all that is wrong with this one"
 	case errors.As(err, &nodes):
 		return fmt.Sprintf("%d of %d nodes are whole; %s", nodes.Of-nodes.Failed, nodes.Of, nodeAdvice(err))
 	case errors.As(err, &http) && (http.Status == 401 || http.Status == 403):
@@ -114,7 +116,7 @@ func hint(err error) string {
 		return "a key of your own is trusted with --release-key FILE, a store of your own asked with --signature-store URL"
 	case errors.As(err, &root):
 		return "this is another bundle than the one whose root was written down; do not import it"
-	case errors.Is(err, syscall.ENOSPC):
+	case ExitCode(err) == ExitSpace:
 		return "free space there, or choose a larger medium"
 	case errors.Is(err, oci.ErrPlainHTTP):
 		return "a registry without TLS needs `insecure = true` in registries.conf"

@@ -96,7 +96,8 @@ func TestErrorLinesCarryTheProgramsName(t *testing.T) {
 		{"nodes that are down", nodesError(3, errors.New("node1: x"), errors.New("node3: y")),
 			"bundle: node1: x\nbundle: node3: y\n" +
 				"hint: 1 of 3 nodes are whole; the same command again finishes the rest\n"},
-		{"damage that a node met", nodesError(3, damaged), "bundle: site.tar: is cut\n"},
+		{"damage that a node met", nodesError(3, damaged), "bundle: site.tar: is cut\n" +
+			"hint: take another copy of the bundle; verify lists all that is wrong with this one\n"},
 		{"another root", another, "bundle: site.tar: root is sha256:1, want sha256:2\n" +
 			"hint: this is another bundle than the one whose root was written down; do not import it\n"},
 		{"a small medium", &bundle.SpaceError{Path: "site.tar", Need: 2, Have: 1},

@@ -1,6 +1,7 @@
 package cmdline
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -38,11 +39,19 @@ func CheckSignatures(c *cli.Context, path string, m *manifest.Manifest) error {
 		return err
 	}
 	if len(findings) > 0 {
-		return &bundle.InvalidError{Path: path, Findings: findings}
+		return untrustedError{&bundle.InvalidError{Path: path, Findings: findings}}
 	}
 	WarnUnsigned(c, m)
 	return nil
 }
+
+// errUntrusted tells a bundle whose releases are not proven from a damaged one.
+var errUntrusted = errors.New("release not proven")
+
+type untrustedError struct{ *bundle.InvalidError }
+
+func (e untrustedError) Unwrap() error        { return e.InvalidError }
+func (e untrustedError) Is(target error) bool { return target == errUntrusted }
 
 func signatureFindings(c *cli.Context, m *manifest.Manifest) ([]oci.Finding, error) {
 	keys, err := Keyring(c)

@@ -62,7 +62,9 @@ func (e *SpaceError) Unwrap() error { return unix.ENOSPC }
 // Write writes the bundle of a packing list to a file, and FILE.sha256 beside
 // it. Blobs are read from open. Nothing stands under the final name before it
 // is whole, on the medium and proven; a bundle that was there before is replaced
-// then and not sooner. When Write fails or ctx ends, nothing is left behind.
+// then and not sooner. When Write fails or ctx ends, nothing is left behind;
+// only when the very last step fails, the checksum's name, the new bundle stands
+// and the error says so.
 func Write(ctx context.Context, m *manifest.Manifest, open OpenFunc, path string, o WriteOptions) (*Written, error) {
 	l, own, err := layout(m)
 	if err != nil {
@@ -129,7 +131,7 @@ func create(path string, size int64) (*os.File, error) {
 // file systems that do not number their files.
 func hold(path string) (*os.File, error) {
 	for try := 1; ; try++ {
-		f, err := os.OpenFile(path+partial, os.O_RDWR|os.O_CREATE, 0o644)
+		f, err := os.OpenFile(path+partial, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o644)
 		if err != nil {
 			return nil, err
 		}
@@ -149,7 +151,7 @@ func hasItsName(f *os.File) bool {
 	if err != nil {
 		return false
 	}
-	there, err := os.Stat(f.Name())
+	there, err := os.Lstat(f.Name())
 	return err == nil && os.SameFile(mine, there)
 }
 

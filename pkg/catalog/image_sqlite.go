@@ -23,7 +23,7 @@ func pruneSQLite(ctx context.Context, c *oci.Content, img *oci.Image, r Request)
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	in, out := filepath.Join(dir, path.Base(file)), filepath.Join(dir, "pruned")
+	in, out := filepath.Join(dir, "index.db"), filepath.Join(dir, "pruned.db")
 	if err := extract(ctx, c, img, file, in); err != nil {
 		return nil, err
 	}

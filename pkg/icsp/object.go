@@ -36,6 +36,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"drayage/pkg/manifest"
@@ -89,14 +90,15 @@ func Render(m *manifest.Manifest, s *site.Site) ([]Object, error) {
 	return objects, nil
 }
 
-// FileName names the file of the object at index i of Render's result. The
-// names sort in the order of the objects, up to the 99th. Signatures are JSON and
-// keep the name that `oc` gives them behind the number.
-func FileName(i int, o Object) string {
+// FileName names the file of object i of the n that Render made. The names sort
+// in the order of the objects. Signatures are JSON and keep the name that `oc`
+// gives them behind the number.
+func FileName(i, n int, o Object) string {
+	name := strings.ToLower(o.Kind) + "-" + o.Name + ".yaml"
 	if o.Kind == "ConfigMap" {
-		return fmt.Sprintf("%02d-%s", i+1, signatureFile(o))
+		name = signatureFile(o)
 	}
-	return fmt.Sprintf("%02d-%s-%s.yaml", i+1, strings.ToLower(o.Kind), o.Name)
+	return fmt.Sprintf("%0*d-%s", max(2, len(strconv.Itoa(n))), i+1, name)
 }
 
 func checkNames(objects []Object) error {

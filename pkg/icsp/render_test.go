@@ -422,9 +422,17 @@ func TestEntryThatNoObjectHoldsIsReported(t *testing.T) {
 }
 
 func TestFileName(t *testing.T) {
-	for i, want := range map[int]string{0: "01-imagedigestmirrorset-example.yaml", 9: "10-imagedigestmirrorset-example.yaml"} {
-		if got := FileName(i, Object{Kind: "ImageDigestMirrorSet", Name: "example"}); got != want {
-			t.Errorf("FileName(%d) = %s, want %s", i, got, want)
+	for _, c := range []struct {
+		i, n int
+		want string
+	}{
+		{0, 2, "01-imagedigestmirrorset-example.yaml"},
+		{9, 99, "10-imagedigestmirrorset-example.yaml"},
+		{9, 100, "010-imagedigestmirrorset-example.yaml"}, // so that names sort in the order of the objects
+		{99, 100, "100-imagedigestmirrorset-example.yaml"},
+	} {
+		if got := FileName(c.i, c.n, Object{Kind: "ImageDigestMirrorSet", Name: "example"}); got != c.want {
+			t.Errorf("FileName(%d, %d) = %s, want %s", c.i, c.n, got, c.want)
 		}
 	}
 }
@@ -442,7 +450,7 @@ func render(t *testing.T, m *manifest.Manifest, s *site.Site) []Object {
 func text(objects []Object) string {
 	var b strings.Builder
 	for i, o := range objects {
-		fmt.Fprintf(&b, "# %s\n%s", FileName(i, o), o.YAML)
+		fmt.Fprintf(&b, "# %s\n%s", FileName(i, 2, o), o.YAML)
 	}
 	return b.String()
 }

@@ -1,6 +1,7 @@
 package icsp
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -64,6 +65,17 @@ func renderSignatures(name string, data map[string][]byte) (Object, error) {
 		return Object{}, fmt.Errorf("configmap %s: %w", name, err)
 	}
 	return Object{Kind: cm.Kind, Name: name, Namespace: signatureNamespace, YAML: append(raw, '\n')}, nil
+}
+
+// IsSignatures tells whether a document is a ConfigMap as Render writes it for
+// signatures, byte for byte.
+func IsSignatures(raw []byte) bool {
+	var cm signatureMap
+	if json.Unmarshal(raw, &cm) != nil || !strings.HasPrefix(cm.Metadata.Name, "sha256-") || len(cm.BinaryData) == 0 {
+		return false
+	}
+	o, err := renderSignatures(cm.Metadata.Name, cm.BinaryData)
+	return err == nil && bytes.Equal(o.YAML, raw)
 }
 
 // signatureFile is the name that `oc` gives to the file: the digest's first 16

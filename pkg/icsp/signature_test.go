@@ -35,7 +35,7 @@ func TestSignaturesAreWrittenAsOcWritesThem(t *testing.T) {
 	if got := string(objects[0].YAML); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if got, want := FileName(0, objects[0]), "01-signature-sha256-"+hex[:16]+".json"; got != want {
+	if got, want := FileName(0, 2, objects[0]), "01-signature-sha256-"+hex[:16]+".json"; got != want {
 		t.Errorf("file %s, want %s", got, want)
 	}
 }

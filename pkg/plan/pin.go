@@ -8,6 +8,7 @@ import (
 	"drayage/pkg/catalog"
 	"drayage/pkg/manifest"
 	"drayage/pkg/oci"
+	"drayage/pkg/signature"
 )
 
 // Pin makes the content of a saved packing list available again: every image by
@@ -17,6 +18,9 @@ import (
 func Pin(ctx context.Context, m *manifest.Manifest, source *oci.Source, o Options) (*Plan, error) {
 	if err := o.Signatures.Keyring.CheckManifest(m, o.Signatures.Now); err != nil {
 		return nil, err
+	}
+	if len(m.Unsigned) > 0 && !o.Signatures.Skip {
+		return nil, &signature.UnsignedError{Release: m.Unsigned[0], Err: errors.New("the plan was made without checking it")}
 	}
 	p := newPlanner(source, o)
 	p.Progress.Phase("pin", 0)

@@ -187,10 +187,8 @@ func (p *planner) readRelease(ctx context.Context, ref manifest.Ref, desc ocispe
 
 // goArchitecture is the reverse of release.TagArchitecture.
 func goArchitecture(tag string) string {
-	for _, goarch := range []string{"amd64", "arm64"} {
-		if release.TagArchitecture(goarch) == tag {
-			return goarch
-		}
+	if arch, ok := release.GraphArch(tag); ok {
+		return arch
 	}
 	return tag
 }

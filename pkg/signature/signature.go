@@ -179,7 +179,7 @@ func (k Keyring) open(raw []byte, now time.Time) ([]byte, error) {
 	case md.Signature == nil && md.SignatureV3 == nil:
 		return nil, errors.New("its signature cannot be read")
 	}
-	if s := md.Signature; s != nil && s.SigLifetimeSecs != nil {
+	if s := md.Signature; s != nil && s.SigLifetimeSecs != nil && *s.SigLifetimeSecs != 0 { // 0 means for ever
 		if end := s.CreationTime.Add(time.Duration(*s.SigLifetimeSecs) * time.Second); now.After(end) {
 			return nil, fmt.Errorf("expired on %s", end.UTC().Format(time.DateOnly))
 		}

@@ -25,11 +25,16 @@ func Decode(file string, data []byte) (*Site, error) {
 	return s, nil
 }
 
+// DefaultRepositories are those of a site that names none.
+func DefaultRepositories() Repositories {
+	return Repositories{Release: "ocp4/openshift", Registry: "registry", Operators: "olm-mirror"}
+}
+
 // defaults is what holds for every field that the file leaves out.
 func defaults() *Site {
 	return &Site{
 		Registry:     Registry{Port: 5000, LocalhostFirst: true},
-		Repositories: Repositories{Release: "ocp4/openshift", Registry: "registry", Operators: "olm-mirror"},
+		Repositories: DefaultRepositories(),
 		CatalogHost:  "dummyregistry.io:5000",
 	}
 }
