@@ -16,8 +16,9 @@ define TEST
 set -o pipefail; cd $(1) && log=$$(mktemp) && echo "go test ./...  (in $(1))" && \
 if go test -count=1 -v ./... > $$log 2>&1; then ok=0; else ok=1; grep -v -e '^=== ' -e '^ *--- PASS' $$log; fi; \
 grep -e '^ok' -e '^FAIL' $$log; \
-echo "passed $$(grep -c '^ *--- PASS' $$log), failed $$(grep -c '^ *--- FAIL' $$log), skipped $$(grep -c '^ *--- SKIP' $$log)"; \
-grep -B3 '^ *--- SKIP' $$log | grep -v -e '^=== ' -e '--- PASS' -e '^--$$'; rm -f $$log; exit $$ok
+grep -B3 '^ *--- SKIP' $$log | grep -v -e '^=== ' -e '--- PASS' -e '^--$$'; \
+echo "$$(grep -c '^ *--- PASS' $$log) passed, $$(grep -c '^ *--- FAIL' $$log) failed, $$(grep -c '^ *--- SKIP' $$log) skipped"; \
+rm -f $$log; exit $$ok
 endef
 
 .PHONY: help

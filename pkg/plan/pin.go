@@ -8,7 +8,6 @@ import (
 	"drayage/pkg/catalog"
 	"drayage/pkg/manifest"
 	"drayage/pkg/oci"
-	"drayage/pkg/signature"
 )
 
 // Pin makes the content of a saved packing list available again: every image by
@@ -20,7 +19,7 @@ func Pin(ctx context.Context, m *manifest.Manifest, source *oci.Source, o Option
 		return nil, err
 	}
 	if len(m.Unsigned) > 0 && !o.Signatures.Skip {
-		return nil, &signature.UnsignedError{Release: m.Unsigned[0], Err: errors.New("the plan was made without checking it")}
+		return nil, fmt.Errorf("release %s was planned without checking its signature, with --insecure-skip-signature: to build it, type that again", m.Unsigned[0])
 	}
 	p := newPlanner(source, o)
 	p.Progress.Phase("pin", 0)
