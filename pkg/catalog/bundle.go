@@ -35,6 +35,9 @@ type Bundle struct {
 	// Release tells bundles of one Version apart. Few bundles have it.
 	Release string
 
+	// provides and requires are what the bundle says of other bundles.
+	provides []API
+	requires []constraint
 	// problems are what opm would find wrong with the document by itself.
 	problems []error
 }
@@ -75,7 +78,9 @@ func newBundle(d Document) (Bundle, error) {
 	for i, p := range text.Properties {
 		if err := p.check(); err != nil {
 			b.add("property %d (%s): %w", i+1, p.Type, err)
+			continue
 		}
+		b.relate(p)
 	}
 	b.readPackage(text.Properties)
 	b.checkImages(text)

@@ -24,9 +24,63 @@
 //	Layer <- Whiteouts <- Catalog.Files   Catalog.Images   Catalog.Validate
 //
 // A document is kept as the bytes that it was read as (a YAML document as the
-// JSON that it stands for). Pruning rewrites the entries of channels and of
-// deprecations, element by element, and nothing else. [Catalog.Files] only
-// indents.
+// JSON that it stands for). Pruning takes entries out of channels and of
+// deprecations, may extend what one entry skips, may change the default channel,
+// and nothing else. [Catalog.Files] only indents.
+//
+// # What is kept
+//
+// A package is asked for by name, and then the head of each of its channels is
+// kept: what a new installation gets. A request can name channels, and the others
+// are dropped; it can ask for all versions, or for those from a minimum to a
+// maximum, of the package or of a channel; and it can name another default
+// channel, which it must when the default channel is not kept.
+//
+// A bound speaks of the parts that it writes out, and what it leaves out is
+// inside:
+//
+//	bound                 as minVersion                    as maxVersion
+//	4                     all of 4, and above              all of 4, and below
+//	4.17                  all of 4.17, and above           all of 4.17, and below
+//	4.17.0                all of 4.17.0, and above         all of 4.17.0, and below
+//	4.17.0-202412170235   this one and above, by semver    this one and below, by semver
+//	0.9.1+5               this one and above, build too    this one and below, build too
+//
+// All of 4.17.0 is 4.17.0 itself and every 4.17.0-..., 4.17.0+...: for Red Hat,
+// 4.17.0-202412170235 is a release that follows 4.17.0, although semver orders it
+// before. A prerelease is compared by semver, and so 4.17.0 lies above
+// 4.17.0-202412170235. Build metadata, which semver does not order, is ordered
+// like prereleases here, and having it is more than not. The release of a bundle
+// is written like a prerelease: 1.0.0-2 is release 2 of 1.0.0.
+//
+// A channel is shortened to a range in these steps:
+//
+//  1. The entries whose versions are in the range are kept. A channel that has
+//     none is dropped, with a warning; for the default channel it is an error.
+//  2. If the head is kept, it stays the head. Otherwise it is the kept entry that
+//     no other kept entry replaces or skips: of several, the first on the way down
+//     from the old head along "replaces", or the highest version if none is on it.
+//  3. What lies on the way down from the head to the last entry on it that is
+//     kept, is kept too, for updates pass through. A warning names it.
+//  4. Entries that would then hang loose (what replaced or skipped them is gone)
+//     are added to what the head skips. In that case, so is what the old head
+//     skips and is older than the new one and not kept: its installations could be
+//     updated, and can. Of a version that is not in the catalog, only the name
+//     tells the age (foo.v1.0.0); where it does not, it is not added.
+//  5. Nothing else changes. No entry is renamed, "replaces" stays even where what
+//     it names is gone, and skipRange stays.
+//  6. A warning tells of versions, older than the head, that the channel knew and
+//     from which no update leads to a kept one.
+//
+// Steps 2 and 4 follow from the names of what is kept. So a selection that lists
+// these names is all that is needed to make the same catalog again.
+//
+// What bundles require of other bundles (properties olm.package.required,
+// olm.gvk.required and olm.constraint) is not kept by itself: [Catalog.Missing]
+// tells what is not there and which packages would provide it, and
+// [Catalog.Closure] adds these packages to a request.
+//
+// # The image
 //
 // The new tree travels as one layer on top of the source image. A layer can add
 // and delete but not start afresh, so everything of the old tree that is not
@@ -42,11 +96,14 @@
 // One document has at most [MaxDocument] bytes, what is kept of one catalog at
 // most [MaxCatalog], one catalog at most [MaxFiles] files, and one .indexignore
 // file at most [MaxIgnoreFile] bytes. Memory is spent on the packages that were
-// asked for, not on the catalog.
+// asked for, not on the catalog; what is remembered of the others is the names,
+// links, requirements and APIs of their bundles, at most
+// [MaxSketches] bytes.
 package catalog
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -68,6 +125,10 @@ type Catalog struct {
 	// Globals are the documents that belong to no package, in the order of the
 	// files' paths.
 	Globals []Document
+
+	// others are the packages that were not wanted, sorted by name, without any
+	// Raw: what is needed to know of them.
+	others []*Package
 }
 
 // Package is all that a catalog says of one operator package.
@@ -203,13 +264,27 @@ func (p *Package) documents() []Document {
 	return docs
 }
 
-// pkg is the package of that name, or nil.
-func (c *Catalog) pkg(name string) *Package {
-	i, ok := slices.BinarySearchFunc(c.Packages, name, func(p *Package, name string) int { return strings.Compare(p.Name, name) })
+// pkg is the package of that name that was read, or nil.
+func (c *Catalog) pkg(name string) *Package { return findPackage(c.Packages, name) }
+
+// known is the package of that name, read or not, or nil.
+func (c *Catalog) known(name string) *Package {
+	return cmp.Or(c.pkg(name), findPackage(c.others, name))
+}
+
+// all are the packages, read or not, sorted by name.
+func (c *Catalog) all() []*Package {
+	all := slices.Concat(c.Packages, c.others)
+	slices.SortStableFunc(all, func(a, b *Package) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+func findPackage(sorted []*Package, name string) *Package {
+	i, ok := slices.BinarySearchFunc(sorted, name, func(p *Package, name string) int { return strings.Compare(p.Name, name) })
 	if !ok {
 		return nil
 	}
-	return c.Packages[i]
+	return sorted[i]
 }
 
 // channel is the channel of that name, or nil.

@@ -46,14 +46,19 @@ func (h *header) field(key string) *string {
 // objects or a YAML stream: whatever its name is, its first byte decides, as it
 // does for opm.
 type documentScanner struct {
-	// skip is asked before a YAML document is converted, which is most of the
-	// work. It is not asked about a document that a glance does not explain.
+	// skip is asked what a glance shows of a document. Of one that is skipped,
+	// visit gets no more than [sketches] need, and what is wrong with it does not
+	// matter. It is not asked about a document that a glance does not explain.
 	skip func(header) bool
-	// visit gets every other document as JSON. It may not keep the bytes.
+	// visit gets the documents as JSON. It may not keep the bytes.
 	visit func(header, []byte) error
 
 	count   int   // documents so far
+	parsed  int   // of them, those that are known to be JSON
 	jsonErr error // why a file that began as JSON is read on as YAML
+
+	converted map[string][]byte // lists of one element, and the element as JSON
+	size      int               // of converted, in bytes
 }
 
 func (s *documentScanner) scan(r io.Reader) error {
@@ -69,25 +74,30 @@ func (s *documentScanner) scan(r io.Reader) error {
 }
 
 func (s *documentScanner) scanJSON(r io.Reader) error {
-	limited := &limitedReader{r: r, left: MaxDocument + 1}
-	dec := json.NewDecoder(limited)
-	var raw json.RawMessage
+	split := &jsonSplitter{r: r}
 	for {
-		err := dec.Decode(&raw)
+		doc, err := split.next()
 		if err == io.EOF {
 			return nil
 		}
-		if s.isYAML(err) {
-			s.jsonErr = err
-			return s.scanYAML(io.MultiReader(dec.Buffered(), r))
+		if err == nil {
+			if h, glance := peekJSON(doc); glance == nil && s.skip(h) {
+				if err := s.visitOne(h, doc); err != nil {
+					return err
+				}
+				continue
+			}
 		}
-		if err != nil {
+		if err := checkJSON(doc, err); s.isYAML(err) {
+			s.jsonErr = err
+			return s.scanYAML(split.rest())
+		} else if err != nil {
 			return s.wrap(err)
 		}
-		if err := s.give(raw); err != nil {
+		s.parsed++
+		if err := s.give(doc); err != nil {
 			return err
 		}
-		limited.left = MaxDocument + 1
 	}
 }
 
@@ -95,7 +105,7 @@ func (s *documentScanner) scanJSON(r io.Reader) error {
 // JSON objects with --- between them. opm settles on JSON after the second object.
 func (s *documentScanner) isYAML(err error) bool {
 	var syntax *json.SyntaxError
-	return s.count <= 1 && errors.As(err, &syntax)
+	return s.parsed <= 1 && errors.As(err, &syntax)
 }
 
 func (s *documentScanner) scanYAML(r io.Reader) error {
@@ -116,8 +126,7 @@ func (s *documentScanner) scanYAML(r io.Reader) error {
 
 func (s *documentScanner) giveYAML(doc []byte) error {
 	if h, ok := peekYAML(doc); ok && s.skip(h) {
-		s.count++
-		return nil
+		return s.visitOne(h, s.abridge(h, doc))
 	}
 	raw, err := yamlToJSON(doc)
 	if err != nil && s.jsonErr != nil { // neither of the two, and it began as JSON
@@ -135,10 +144,14 @@ func (s *documentScanner) giveYAML(doc []byte) error {
 
 func (s *documentScanner) give(raw []byte) error {
 	h, err := peekJSON(raw)
-	if err == nil {
-		err = s.visit(h, raw)
-	}
 	if err != nil {
+		return s.wrap(err)
+	}
+	return s.visitOne(h, raw)
+}
+
+func (s *documentScanner) visitOne(h header, raw []byte) error {
+	if err := s.visit(h, raw); err != nil {
 		return s.wrap(err)
 	}
 	s.count++
@@ -149,6 +162,7 @@ func (s *documentScanner) wrap(err error) error {
 	return fmt.Errorf("document %d: %w", s.count+1, err)
 }
 
+// peekJSON reads the header of a document, and not whether all of it is JSON.
 func peekJSON(raw []byte) (header, error) {
 	if len(raw) > MaxDocument {
 		return header{}, errTooLong
@@ -174,19 +188,4 @@ func peekJSON(raw []byte) (header, error) {
 		return header{}, errors.New(`has no "schema"`)
 	}
 	return h, nil
-}
-
-// limitedReader ends with an error, not with io.EOF, when a document is too long.
-type limitedReader struct {
-	r    io.Reader
-	left int
-}
-
-func (l *limitedReader) Read(p []byte) (int, error) {
-	if l.left <= 0 {
-		return 0, errTooLong
-	}
-	n, err := l.r.Read(p[:min(len(p), l.left)])
-	l.left -= n
-	return n, err
 }

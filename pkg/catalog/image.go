@@ -31,7 +31,7 @@ type Request struct {
 	Name  string
 	Image ocispec.Descriptor
 	// Packages are the packages to keep; none means all.
-	Packages []string
+	Packages []PackageRequest
 	// Full keeps every bundle, and not only the head of each channel.
 	Full bool
 	// Selection, when it is not nil, is what to keep in place of Packages and
@@ -41,10 +41,12 @@ type Request struct {
 
 // wanted are the names of the packages to keep; none means all.
 func (r Request) wanted() []string {
-	if r.Selection == nil {
-		return r.Packages
-	}
 	var names []string
+	for _, p := range r.Packages {
+		if r.Selection == nil {
+			names = append(names, p.Name)
+		}
+	}
 	for _, p := range r.Selection {
 		names = append(names, p.Name)
 	}
@@ -99,13 +101,16 @@ func prune(ctx context.Context, c *oci.Content, img *oci.Image, r Request) (*Pru
 	if err != nil {
 		return nil, err
 	}
-	selection, warnings := r.Selection, []string(nil)
-	if selection == nil {
-		if selection, warnings, err = source.Select(r.Full); err != nil {
+	chosen := Selection{Packages: r.Selection}
+	if r.Selection == nil {
+		if chosen, err = source.Select(r.Packages, r.Full); err != nil {
 			return nil, err
 		}
+		for _, d := range source.Missing(chosen.Packages) {
+			chosen.Warnings = append(chosen.Warnings, d.String())
+		}
 	}
-	kept, err := source.Keep(selection)
+	kept, err := source.Keep(chosen.Packages)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +121,7 @@ func prune(ctx context.Context, c *oci.Content, img *oci.Image, r Request) (*Pru
 	if err != nil {
 		return nil, err
 	}
-	return &Pruned{Descriptor: desc, Selection: selection, Images: kept.Images(), Warnings: warnings}, nil
+	return &Pruned{Descriptor: desc, Selection: chosen.Packages, Images: kept.Images(), Warnings: chosen.Warnings}, nil
 }
 
 // errSQLite says that a catalog has a database in place of files.

@@ -17,6 +17,9 @@ import (
 // replaces the database. The command stays as it is: there is no cache that
 // would no longer match. Of each wanted package everything is kept.
 func pruneSQLite(ctx context.Context, c *oci.Content, img *oci.Image, r Request) (*Pruned, error) {
+	if err := r.wholePackages(); err != nil {
+		return nil, err
+	}
 	file := strings.Trim(img.Config.Config.Labels[labelDatabase], "/")
 	dir, err := os.MkdirTemp("", "drayage-catalog-*")
 	if err != nil {
@@ -44,6 +47,17 @@ func pruneSQLite(ctx context.Context, c *oci.Content, img *oci.Image, r Request)
 		return nil, err
 	}
 	return &Pruned{Descriptor: desc, Selection: d.Packages, Images: d.Images}, nil
+}
+
+// wholePackages refuses what only a file-based catalog can be pruned to.
+func (r Request) wholePackages() error {
+	var errs []error
+	for _, p := range r.Packages {
+		if len(p.Channels) > 0 || p.MinVersion != "" || p.MaxVersion != "" || p.DefaultChannel != "" {
+			errs = append(errs, fmt.Errorf("package %q: %w: whole packages only, no channels and no versions", p.Name, errSQLite))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // extract writes one file of an image to disk: SQLite reads from nothing else.

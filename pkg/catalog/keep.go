@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -11,12 +12,18 @@ import (
 // Keep is the catalog with exactly the packages, channels and bundles that a
 // selection names, and with all documents that belong to no package. The
 // channels' other entries are taken out, the bundles that no channel keeps, and
-// the deprecations that would point at nothing. Everything else stays byte for
-// byte: so an entry that is kept may replace or skip one that is not there.
+// the deprecations that would point at nothing. A default channel is changed
+// where the selection says so. Where the entries that are left would be no
+// channel, the skips of the head are extended; see the package comment. Everything
+// else stays byte for byte: so an entry that is kept may replace or skip one that
+// is not there.
 //
-// A selection that is empty, that names what is not there or names it twice, or
-// that does not keep the default channel, is an error; all are returned, joined.
-// What is kept may still be no valid catalog: [Catalog.Validate] tells.
+// The result depends on the catalog and the selection alone.
+//
+// A selection that is empty, that names what is not there, what was not read or
+// anything twice, or that does not keep the default channel, is an error; all are
+// returned, joined. What is kept may still be no valid catalog, when the catalog
+// is none: [Catalog.Validate] tells.
 func (c *Catalog) Keep(selection []manifest.Package) (*Catalog, error) {
 	if len(selection) == 0 {
 		return nil, errors.New("selection: names no package")
@@ -41,28 +48,37 @@ func (c *Catalog) Keep(selection []manifest.Package) (*Catalog, error) {
 
 func (c *Catalog) keepPackage(f *findings, choice manifest.Package) *Package {
 	p := c.pkg(choice.Name)
+	if p == nil && c.known(choice.Name) != nil {
+		f.add("was not read")
+		return nil
+	}
 	if p == nil {
 		f.add("not in the catalog")
 		return nil
 	}
-	kept := &Package{Name: p.Name, Definitions: p.Definitions, Others: p.Others}
-	p.checkDefaultKept(f, choice)
+	kept := &Package{Name: p.Name, Others: p.Others}
+	p.keepDefinitions(f, kept, choice)
 	p.keepChannels(f, kept, choice.Channels)
 	p.keepBundles(kept)
 	p.keepDeprecations(f, kept)
 	return kept
 }
 
-func (p *Package) checkDefaultKept(f *findings, choice manifest.Package) {
-	for _, d := range p.Definitions {
-		if d.DefaultChannel != choice.DefaultChannel {
-			f.add("default channel %q: it is %q in the catalog", choice.DefaultChannel, d.DefaultChannel)
-			return
-		}
-	}
+func (p *Package) keepDefinitions(f *findings, kept *Package, choice manifest.Package) {
 	is := func(c manifest.Channel) bool { return c.Name == choice.DefaultChannel }
 	if !slices.ContainsFunc(choice.Channels, is) {
 		f.add("default channel %q: is not kept", choice.DefaultChannel)
+		return
+	}
+	for _, d := range p.Definitions {
+		if d.DefaultChannel != choice.DefaultChannel {
+			raw, err := setMember(d.Raw, "defaultChannel", quote(choice.DefaultChannel))
+			if err != nil {
+				f.add("%s: %w", d.Schema, err)
+			}
+			d.Raw, d.DefaultChannel = raw, choice.DefaultChannel
+		}
+		kept.Definitions = append(kept.Definitions, d)
 	}
 }
 
@@ -85,21 +101,57 @@ func (p *Package) keepChannel(f *findings, choice manifest.Channel) Channel {
 		f.add("not in the package")
 		return Channel{}
 	}
-	p.checkBundles(f, ch, choice.Bundles)
+	if !p.checkBundles(f, ch, choice.Bundles) {
+		return Channel{}
+	}
+	short, err := p.shorten(ch, choice.Bundles)
+	if err != nil {
+		f.add("%w", err)
+		return Channel{}
+	}
 	want := map[string]bool{}
 	for _, name := range choice.Bundles {
 		want[name] = true
 	}
-	raw, entries, err := filter(ch.Raw, ch.Entries, func(e Entry) bool { return want[e.Name] })
+	raw, _, err := filter(ch.Raw, ch.Entries, func(e Entry) bool { return want[e.Name] })
+	if err == nil && len(short.added) > 0 {
+		head := slices.IndexFunc(short.Entries, func(e Entry) bool { return e.Name == short.head })
+		raw, err = addSkips(raw, head, short.added)
+	}
 	if err != nil {
 		f.add("%w", err)
 	}
-	d := ch.Document
-	d.Raw = raw
-	return Channel{d, entries}
+	short.Raw = raw
+	return short.Channel
 }
 
-func (p *Package) checkBundles(f *findings, ch *Channel, chosen []string) {
+// addSkips adds names to what the entry with that index skips.
+func addSkips(channel []byte, entry int, names []string) ([]byte, error) {
+	entries, err := valueOf(channel, "entries")
+	if err != nil {
+		return nil, err
+	}
+	at := elements(channel[entries.start:entries.end])[entry].shift(entries.start)
+	e := channel[at.start:at.end]
+	var skips []string
+	if old, err := valueOf(e, "skips"); err == nil {
+		for _, s := range elements(e[old.start:old.end]) {
+			s = s.shift(old.start)
+			skips = append(skips, string(e[s.start:s.end]))
+		}
+	}
+	for _, name := range names {
+		skips = append(skips, string(quote(name)))
+	}
+	e, err = setMember(e, "skips", []byte("["+strings.Join(skips, ",")+"]"))
+	if err != nil {
+		return nil, fmt.Errorf("entry %d: %w", entry+1, err)
+	}
+	return splice(channel, at, e), nil
+}
+
+func (p *Package) checkBundles(f *findings, ch *Channel, chosen []string) (ok bool) {
+	before := f.count()
 	if len(chosen) == 0 {
 		f.add("no bundle of it is kept")
 	}
@@ -118,6 +170,7 @@ func (p *Package) checkBundles(f *findings, ch *Channel, chosen []string) {
 			f.add("bundle %q: the channel names it, and it is not there", name)
 		}
 	}
+	return f.count() == before
 }
 
 // keepBundles gives kept the bundles that its channels name.

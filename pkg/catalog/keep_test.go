@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,8 +27,8 @@ func TestKeepAndValidateJudgeAsOpm(t *testing.T) {
 		{"head only", flat, "foo.v3.0.0", `[{"name":"foo.v3.0.0","skipRange":">=1.0.0 <3.0.0","skips":["foo.v2.0.0","foo.v1.0.0"]}]`, ""},
 		{"head and older, linked by skips", flat, "foo.v1.0.0 foo.v3.0.0", `[{"name":"foo.v3.0.0","skipRange":">=1.0.0 <3.0.0","skips":["foo.v2.0.0","foo.v1.0.0"]},{"name":"foo.v1.0.0"}]`, ""},
 		{"head and older, linked by replaces", linked, "foo.v3.0.0 foo.v2.0.0", `[{"name":"foo.v3.0.0","replaces":"foo.v2.0.0"},{"name":"foo.v2.0.0","replaces":"foo.v1.0.0"}]`, ""},
-		{"a hole in the chain", linked, "foo.v3.0.0 foo.v1.0.0", "", `package "foo": channel "stable": has 2 heads: foo.v1.0.0, foo.v3.0.0`},
-		{"two that were no heads", flat, "foo.v1.0.0 foo.v2.0.0", "", `package "foo": channel "stable": has 2 heads: foo.v1.0.0, foo.v2.0.0`},
+		{"a hole in the chain", linked, "foo.v3.0.0 foo.v1.0.0", `[{"name":"foo.v3.0.0","replaces":"foo.v2.0.0","skips":["foo.v1.0.0"]},{"name":"foo.v1.0.0","replaces":"foo.v0.0.1"}]`, ""},
+		{"two that were no heads", flat, "foo.v1.0.0 foo.v2.0.0", `[{"name":"foo.v2.0.0","skips":["foo.v1.0.0"]},{"name":"foo.v1.0.0"}]`, ""},
 		{"one that was no head", flat, "foo.v1.0.0", `[{"name":"foo.v1.0.0"}]`, ""},
 		{"last replaces what is gone", linked, "foo.v2.0.0", `[{"name":"foo.v2.0.0","replaces":"foo.v1.0.0"}]`, ""},
 	}
@@ -92,13 +93,85 @@ func TestKeepChangesNothingElse(t *testing.T) {
 	}
 }
 
-func TestKeepEverythingIsTheSame(t *testing.T) {
-	c := loadFiles(t, map[string]string{"a": whole, "b": "schema: global"})
-	selection, _, err := c.Select(true)
+func TestKeepChangesTheDefaultChannelAlone(t *testing.T) {
+	const definition = "{ \"schema\":\"olm.package\",\"name\":\"foo\",\n\"DefaultChannel\" : \"stable\" , \"n\":1.0 }"
+	_, rest, _ := strings.Cut(whole, "---\n")
+	c := loadFiles(t, map[string]string{"a.json": definition, "b.yaml": rest})
+	selection := choose("old: foo.v1.0.0")
+	selection[0].DefaultChannel = "old"
+	kept, err := c.Keep(selection)
 	if err != nil {
 		t.Fatal(err)
 	}
-	kept, err := c.Keep(selection)
+	wantStrings(t, "findings", messages(kept.Validate()))
+	want := strings.Replace(definition, `"stable"`, `"old"`, 1)
+	if got := string(kept.Packages[0].Definitions[0].Raw); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if got := kept.Packages[0].Definitions[0].DefaultChannel; got != "old" {
+		t.Errorf("default channel is %q", got)
+	}
+	if got := string(c.Packages[0].Definitions[0].Raw); got != definition {
+		t.Errorf("the source changed: %s", got)
+	}
+}
+
+func TestKeepExtendsTheSkipsOfTheNewHeadAlone(t *testing.T) {
+	const before = "{\"schema\":\"olm.channel\",\"package\":\"foo\",\"name\":\"stable\",\"entries\":[\n {\"name\":\"foo.v3.0.0\",\"skips\":[\"foo.v2.0.0\",\"foo.v1.0.0\",\"foo.v0.9.0\",\"foo.v2.5.0\",\"foo-next\"]},"
+	tests := []struct{ name, head, want string }{
+		{"no skips", `{"name":"foo.v2.0.0" }`, `{"name":"foo.v2.0.0","skips":["foo.v0.9.0","foo.v1.0.0"] }`},
+		{"null", `{"name":"foo.v2.0.0","skips":null,"x":1}`, `{"name":"foo.v2.0.0","skips":["foo.v0.9.0","foo.v1.0.0"],"x":1}`},
+		{"some", `{"Skips" : [ "a<b" , "b"],"name":"foo.v2.0.0"}`, `{"Skips" : ["a<b","b","foo.v0.9.0","foo.v1.0.0"],"name":"foo.v2.0.0"}`},
+		{"one of them already", `{"name":"foo.v2.0.0","skips":["foo.v0.9.0"]}`, `{"name":"foo.v2.0.0","skips":["foo.v0.9.0","foo.v1.0.0"]}`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			files := map[string]string{
+				"a.json": `{"schema":"olm.package","name":"foo","defaultChannel":"stable"}` + before + test.head + `, {"name":"foo.v1.0.0"}]}`,
+				"b.yaml": bundle("foo", "1.0.0") + bundle("foo", "2.0.0") + bundle("foo", "3.0.0"),
+			}
+			kept, err := loadFiles(t, files).Keep(choose("stable: foo.v1.0.0 foo.v2.0.0"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantStrings(t, "findings", messages(kept.Validate()))
+			ch := kept.Packages[0].Channels[0]
+			if got := string(ch.Raw); !strings.HasSuffix(got, `"entries":[`+test.want+`,{"name":"foo.v1.0.0"}]}`) {
+				t.Errorf("got %s\nwant in it %s", got, test.want)
+			}
+			again := loadFiles(t, map[string]string{"all": string(kept.Files()["foo/catalog.json"])}).Packages[0].Channels[0]
+			if len(again.Entries) != 2 || !slices.Equal(again.Entries[0].Skips, ch.Entries[0].Skips) {
+				t.Errorf("written and read again, entries are %v, were %v", again.Entries, ch.Entries)
+			}
+		})
+	}
+}
+
+func TestKeepRepairsNothingWhereNothingIsTakenOut(t *testing.T) {
+	text := operator("foo", "{name: foo.v2.0.0}, {name: foo.v1.0.0}", "1.0.0", "2.0.0")
+	c := loadFiles(t, map[string]string{"a": text})
+	kept, err := c.Keep(choose("stable: foo.v1.0.0 foo.v2.0.0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameFiles(t, kept.Files(), c.Files())
+	wantStrings(t, "findings", messages(kept.Validate()), `package "foo": channel "stable": has 2 heads: foo.v1.0.0, foo.v2.0.0`)
+}
+
+func TestKeepRefusesWhatHasNoHead(t *testing.T) {
+	const circle = "{name: foo.v3.0.0, skips: [foo.v2.0.0, foo.v1.0.0]}, {name: foo.v2.0.0, replaces: foo.v1.0.0}, {name: foo.v1.0.0, replaces: foo.v2.0.0}"
+	c := loadFiles(t, map[string]string{"a": operator("foo", circle, "1.0.0", "2.0.0", "3.0.0")})
+	_, err := c.Keep(choose("stable: foo.v1.0.0 foo.v2.0.0"))
+	wantError(t, err, `selection: package "foo": channel "stable": what is kept has no head: every entry is replaced or skipped by another`)
+}
+
+func TestKeepEverythingIsTheSame(t *testing.T) {
+	c := loadFiles(t, map[string]string{"a": whole, "b": "schema: global"})
+	selection, err := c.Select(nil, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := c.Keep(selection.Packages)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,8 +249,10 @@ func TestKeepRefusesSelectionsThatDoNotFit(t *testing.T) {
 		{"bundle twice", choose("stable: foo.v3.0.0 foo.v3.0.0"), `selection: package "foo": channel "stable": bundle "foo.v3.0.0": named more than once`},
 		{"bundle without a document", choose("stable: foo.v3.0.0", "empty: foo.v9.0.0"), `selection: package "foo": channel "empty": bundle "foo.v9.0.0": the channel names it, and it is not there`},
 		{"default channel not kept", choose("old: foo.v1.0.0"), `selection: package "foo": default channel "stable": is not kept`},
-		{"other default channel", without(choose("old: foo.v1.0.0")[0], func(p *manifest.Package) { p.DefaultChannel = "old" }),
-			`selection: package "foo": default channel "old": it is "stable" in the catalog`},
+		{"other default channel, not kept", without(good[0], func(p *manifest.Package) { p.DefaultChannel = "old" }),
+			`selection: package "foo": default channel "old": is not kept`},
+		{"no default channel", without(good[0], func(p *manifest.Package) { p.DefaultChannel = "" }),
+			`selection: package "foo": default channel "": is not kept`},
 		{"all that is wrong", choose("old: x y"), `selection: package "foo": default channel "stable": is not kept
 selection: package "foo": channel "old": bundle "x": not in the channel
 selection: package "foo": channel "old": bundle "y": not in the channel`},

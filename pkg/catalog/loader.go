@@ -21,9 +21,6 @@ const (
 	MaxCatalog = 1 << 30
 	// MaxFiles bounds the files of one catalog.
 	MaxFiles = 100_000
-	// maxNames bounds the names of other packages that are remembered, so that
-	// a misspelt one can be answered with the right one.
-	maxNames = 10_000
 )
 
 // Loader reads the files of a catalog, in any order, and keeps the documents of
@@ -32,20 +29,22 @@ type Loader struct {
 	want  map[string]bool // nil: all
 	files map[string]*file
 	bytes int
-	names int
+	// others makes sketches of what is not wanted.
+	others sketcher
 }
 
 // file is what is kept of one file of the catalog.
 type file struct {
-	docs  []Document
-	names []string // packages that it defines and that are not wanted
-	rules []ignoreRule
+	docs   []Document
+	others sketches
+	rules  []ignoreRule
 	// err is what is wrong with the content. It counts only when the file turns
 	// out to be none that is ignored: a README, for example, mostly is.
 	err error
 }
 
-// NewLoader makes a Loader for the packages that are wanted; none means all.
+// NewLoader makes a Loader for the packages that are wanted; none means all. Of
+// the others it remembers what [Catalog.Missing] and [Catalog.Closure] need.
 func NewLoader(want []string) *Loader {
 	l := &Loader{files: map[string]*file{}}
 	for _, name := range want {
@@ -84,15 +83,18 @@ func (l *Loader) Add(name string, r io.Reader) error {
 	if l.bytes > MaxCatalog {
 		return fmt.Errorf("%s: the catalog has more than %d bytes", name, MaxCatalog)
 	}
+	if l.others.size > MaxSketches {
+		return fmt.Errorf("%s: what the catalog's packages provide takes more than %d bytes", name, MaxSketches)
+	}
 	return nil
 }
 
 func (l *Loader) scan(f *file, r io.Reader) error {
 	s := &documentScanner{
-		skip: func(h header) bool { return l.skip(f, h) },
+		skip: l.skip,
 		visit: func(h header, raw []byte) error {
-			if l.skip(f, h) {
-				return nil
+			if l.skip(h) {
+				return l.others.add(&f.others, h, raw)
 			}
 			if l.bytes += len(raw); l.bytes > MaxCatalog {
 				return errors.New("is too much")
@@ -106,16 +108,9 @@ func (l *Loader) scan(f *file, r io.Reader) error {
 }
 
 // skip says whether a document belongs to a package that is not wanted.
-func (l *Loader) skip(f *file, h header) bool {
+func (l *Loader) skip(h header) bool {
 	owner := h.owner()
-	if l.want == nil || l.want[owner] || owner == "" && h.schema != SchemaPackage {
-		return false
-	}
-	if h.schema == SchemaPackage && l.names < maxNames {
-		f.names = append(f.names, owner)
-		l.names++
-	}
-	return true
+	return l.want != nil && !l.want[owner] && (owner != "" || h.schema == SchemaPackage)
 }
 
 // Catalog is what was read, without the files that .indexignore files exclude.
@@ -124,8 +119,7 @@ func (l *Loader) skip(f *file, h header) bool {
 // catalog without packages is an error.
 func (l *Loader) Catalog() (*Catalog, error) {
 	var errs []error
-	var names []string
-	b := builder{}
+	b, others := builder{}, builder{}
 	ignored := l.ignored()
 	for _, name := range slices.Sorted(maps.Keys(l.files)) {
 		f := l.files[name]
@@ -140,13 +134,14 @@ func (l *Loader) Catalog() (*Catalog, error) {
 				errs = append(errs, fmt.Errorf("%s: %s %q: %w", name, d.Schema, d.Name, err))
 			}
 		}
-		names = append(names, f.names...)
+		others.sketch(f.others)
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
 	c := b.catalog()
-	if err := c.checkWanted(l.want, names); err != nil {
+	c.others = others.catalog().Packages
+	if err := c.checkWanted(l.want); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -167,10 +162,16 @@ func (l *Loader) ignored() func(string) bool {
 	return m.match
 }
 
-func (c *Catalog) checkWanted(want map[string]bool, others []string) error {
+func (c *Catalog) checkWanted(want map[string]bool) error {
 	defined := map[string]bool{}
 	for _, p := range c.Packages {
 		defined[p.Name] = len(p.Definitions) > 0
+	}
+	var others []string
+	for _, p := range c.others {
+		if len(p.Definitions) > 0 {
+			others = append(others, p.Name)
+		}
 	}
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(want)) {
@@ -203,15 +204,20 @@ func (b *builder) add(d Document) error {
 		b.globals = append(b.globals, d)
 		return nil
 	}
+	return b.pkg(owner).add(d)
+}
+
+// pkg is the package of that name, which is made where there is none.
+func (b *builder) pkg(name string) *Package {
 	if b.packages == nil {
 		b.packages = map[string]*Package{}
 	}
-	p := b.packages[owner]
+	p := b.packages[name]
 	if p == nil {
-		p = &Package{Name: owner}
-		b.packages[owner] = p
+		p = &Package{Name: name}
+		b.packages[name] = p
 	}
-	return p.add(d)
+	return p
 }
 
 func (p *Package) add(d Document) error {

@@ -256,6 +256,9 @@ func TestYAMLBecomesReadableJSON(t *testing.T) {
 func FuzzLoader(f *testing.F) {
 	f.Add([]byte(operator("foo", "{name: foo.v1.0.0}", "1.0.0")), "foo")
 	f.Add([]byte(`{"schema":"olm.package","name":"foo"}{"schema":"olm.channel","package":"foo","entries":[{"name":"a"},{"name":"b","replaces":"a"}]}`), "foo")
+	f.Add([]byte(whole), "")
+	f.Add([]byte(operator("foo", circular, "1.0.0", "2.0.0", "3.0.0")), "")
+	f.Add([]byte(related+another), "another")
 	f.Add([]byte("{\"schema\":\"olm.deprecations\",\"package\":\"foo\",\"entries\":null}\n---\nschema: &a b\nc: *a"), "")
 	f.Fuzz(func(t *testing.T, text []byte, want string) {
 		l := NewLoader(slices.DeleteFunc([]string{want}, func(s string) bool { return s == "" }))
@@ -266,15 +269,38 @@ func FuzzLoader(f *testing.F) {
 		if err != nil {
 			return
 		}
-		c.Validate()
+		valid := len(c.Validate()) == 0
 		c.Images()
 		c.Files()
-		for _, full := range []bool{false, true} {
-			selection, _, err := c.Select(full)
+		for _, request := range []PackageRequest{{MinVersion: "1"}, {MaxVersion: "1.0.0"}} {
+			var requests []PackageRequest
+			for _, p := range c.Packages {
+				request.Name = p.Name
+				requests = append(requests, request)
+			}
+			_, _ = c.Closure(requests, false)
+			selection, err := c.Select(requests, false)
 			if err != nil {
 				continue
 			}
-			if kept, err := c.Keep(selection); err == nil {
+			c.Missing(selection.Packages)
+			kept, err := c.Keep(selection.Packages)
+			if err != nil && valid {
+				t.Fatal(err)
+			}
+			if err != nil {
+				continue
+			}
+			if errs := kept.Validate(); valid && len(errs) > 0 {
+				t.Fatal(errs)
+			}
+		}
+		for _, full := range []bool{false, true} {
+			selection, err := c.Select(nil, full)
+			if err != nil {
+				continue
+			}
+			if kept, err := c.Keep(selection.Packages); err == nil {
 				kept.Validate()
 				kept.Files()
 			}

@@ -94,11 +94,11 @@ func TestOldCatalogIsReadAndJudged(t *testing.T) {
 
 func keepValid(t *testing.T, c *Catalog, full bool) *Catalog {
 	t.Helper()
-	selection, _, err := c.Select(full)
+	selection, err := c.Select(nil, full)
 	if err != nil {
 		t.Fatal(err)
 	}
-	kept, err := c.Keep(selection)
+	kept, err := c.Keep(selection.Packages)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,15 +131,15 @@ func TestHeadsOfARealCatalogNameTheImagesThatOcMirrors(t *testing.T) {
 
 func TestRealCatalogPrunedToHeads(t *testing.T) {
 	c := real(t, "fbc-art-4.17/catalog", "local-storage-operator", "nfd")
-	selection, warnings, err := c.Select(false)
+	selection, err := c.Select(nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantStrings(t, "selection", show(selection),
+	wantStrings(t, "selection", show(selection.Packages),
 		"local-storage-operator(stable): stable[local-storage-operator.v4.17.0-202412170235]",
 		"nfd(stable): stable[nfd.4.17.0-202412170235]")
-	wantStrings(t, "warnings", warnings)
-	kept, err := c.Keep(selection)
+	wantStrings(t, "warnings", selection.Warnings)
+	kept, err := c.Keep(selection.Packages)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,6 +151,44 @@ func TestRealCatalogPrunedToHeads(t *testing.T) {
 			t.Errorf("%s: the head lost its skips: %v", p.Name, e)
 		}
 	}
+}
+
+func TestRealCatalogInARange(t *testing.T) {
+	c := real(t, "fbc-art-4.17/catalog", "local-storage-operator")
+	name := func(v string) string { return "local-storage-operator.v4.17.0-" + v }
+	tests := []struct {
+		name, low, high, head string
+		entries, skips        int
+	}{
+		{"a version without its date takes in all of them", "4.17.0", "4.17.0", "202412170235", 11, 34},
+		{"part of a version", "4.17", "", "202412170235", 11, 34},
+		{"up to another major", "", "4", "202412170235", 11, 34},
+		{"from a date: the head stays as it is", "4.17.0-202411251634", "", "202412170235", 4, 34},
+		{"up to a date: the new head skips what the old one did, but for newer ones", "", "4.17.0-202412120604", "202412120604", 10, 31},
+		{"between dates", "4.17.0-202410211206", "4.17.0-202411190204", "202411190204", 4, 24},
+		{"two that were no heads", "4.17.0-202411190204", "4.17.0-202411251634", "202411251634", 2, 27},
+		{"one that was no head", "4.17.0-202411190204", "4.17.0-202411190204", "202411190204", 1, 0},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			selection, kept, err := selectAndKeep(t, c, []PackageRequest{{Name: "local-storage-operator", MinVersion: test.low, MaxVersion: test.high}}, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantStrings(t, "warnings", selection.Warnings) // the skipRange reaches the rest
+			ch := kept.Packages[0].Channels[0]
+			if head, err := ch.head(); err != nil || head != name(test.head) || len(ch.Entries) != test.entries || len(ch.entry(head).Skips) != test.skips {
+				t.Errorf("head %s of %d skips %d, %v", head, len(ch.Entries), len(ch.entry(head).Skips), err)
+			}
+			for _, e := range ch.Entries {
+				if older := e.Name <= name(test.head); !older {
+					t.Errorf("%s is newer than the head", e.Name)
+				}
+			}
+		})
+	}
+	_, err := c.Select([]PackageRequest{{Name: "local-storage-operator", MinVersion: "4.18"}}, false)
+	wantError(t, err, `package "local-storage-operator": default channel "stable": has no version from 4.18; nearest: 4.17.0-202412170235 below`)
 }
 
 func TestRealCatalogsWriteTheSameBytesTwice(t *testing.T) {
@@ -178,12 +216,12 @@ func TestAnyChoiceOfPackagesIsValid(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	for _, name := range realCatalogs {
 		all := real(t, name)
-		whole, _, err := all.Select(true)
+		whole, err := all.Select(nil, true)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for range 20 {
-			choice := slices.DeleteFunc(slices.Clone(whole), func(manifest.Package) bool { return r.IntN(2) == 0 })
+			choice := slices.DeleteFunc(slices.Clone(whole.Packages), func(manifest.Package) bool { return r.IntN(2) == 0 })
 			if len(choice) == 0 {
 				continue
 			}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 
 	nodes "go.yaml.in/yaml/v3"
 	"sigs.k8s.io/yaml"
@@ -118,6 +119,130 @@ func plainScalar(value []byte) string {
 		return ""
 	}
 	return string(m[2])
+}
+
+// abridge is of a YAML document what [sketches] need, as JSON: of bundles only the
+// properties that say what they need and provide, since the others are long. It is
+// nil for what nobody needs, or what is no YAML.
+func (s *documentScanner) abridge(h header, doc []byte) []byte {
+	if !sketched(h.schema) {
+		return nil
+	}
+	if h.schema == SchemaBundle {
+		if elements, sure := propertiesYAML(doc); sure {
+			if raw, err := s.properties(elements); err == nil {
+				return raw
+			}
+		}
+	}
+	raw, err := yamlToJSON(doc)
+	if err != nil {
+		return nil
+	}
+	return raw
+}
+
+// maxConverted bounds the elements that are remembered with their JSON, in bytes.
+const maxConverted = 1 << 20
+
+// properties is an object with a list of properties, which are given as lists of
+// one element each. The versions of an operator have most of them in common, and
+// so these are converted once.
+func (s *documentScanner) properties(lists [][]byte) ([]byte, error) {
+	var all [][]byte
+	for _, list := range lists {
+		raw, ok := s.converted[string(list)]
+		if !ok {
+			array, err := yamlToJSON(list)
+			one := elements(array)
+			if err != nil || len(one) != 1 {
+				return nil, errNoJSON
+			}
+			raw = array[one[0].start:one[0].end]
+			s.remember(string(list), raw)
+		}
+		all = append(all, raw)
+	}
+	return slices.Concat([]byte(`{"properties":[`), bytes.Join(all, []byte(",")), []byte("]}")), nil
+}
+
+func (s *documentScanner) remember(list string, raw []byte) {
+	size := len(list) + len(raw) + sizeDocument
+	if s.converted == nil || s.size+size > maxConverted {
+		s.converted, s.size = map[string][]byte{}, 0
+	}
+	if size <= maxConverted {
+		s.converted[list] = raw
+		s.size += size
+	}
+}
+
+// propertiesYAML is the properties of a bundle, each as a list of its own, without
+// those of other types than [isRelation] knows. It is sure of a block list of
+// mappings that tell their types plainly.
+func propertiesYAML(doc []byte) (lists [][]byte, sure bool) {
+	block, ok := blockYAML(doc, "properties:")
+	if !ok {
+		return nil, false
+	}
+	indent := block[:len(block)-len(bytes.TrimLeft(block, " "))]
+	dash := slices.Concat([]byte("\n"), indent, []byte("- "))
+	parts := bytes.Split(append([]byte("\n"), block...), dash)
+	if len(parts[0]) > 0 {
+		return nil, false
+	}
+	for _, part := range parts[1:] {
+		name := typeYAML(part, indent)
+		if name == "" {
+			return nil, false
+		}
+		if isRelation(name) {
+			lists = append(lists, slices.Concat(dash[1:], part))
+		}
+	}
+	return lists, true
+}
+
+// blockYAML is the lines below a key of the top level, up to the next key.
+func blockYAML(doc []byte, key string) ([]byte, bool) {
+	line := []byte("\n" + key)
+	at := bytes.Index(doc, line)
+	if bytes.HasPrefix(doc, line[1:]) {
+		at = -1
+	} else if at < 0 {
+		return nil, false
+	}
+	rest := doc[at+len(line):]
+	end := bytes.IndexByte(rest, '\n')
+	if end < 0 || len(bytes.TrimSpace(rest[:end])) > 0 {
+		return nil, false
+	}
+	block := rest[end+1:]
+	for n := 0; n < len(block); {
+		next := bytes.IndexByte(block[n:], '\n')
+		if next < 0 {
+			next = len(block) - n
+		}
+		if !isInner(block[n:n+next], true) {
+			return block[:n], true
+		}
+		n += next + 1
+	}
+	return block, true
+}
+
+// typeYAML is the plain value of the key type in an element of a block list, or "".
+func typeYAML(element, indent []byte) string {
+	const key = "type:"
+	rest, ok := bytes.CutPrefix(element, []byte(key))
+	if !ok {
+		_, rest, ok = bytes.Cut(element, slices.Concat([]byte("\n"), indent, []byte("  "+key)))
+	}
+	if !ok {
+		return ""
+	}
+	value, _, _ := bytes.Cut(rest, []byte("\n"))
+	return plainScalar(bytes.TrimLeft(bytes.TrimRight(value, "\r"), " "))
 }
 
 // yamlToJSON converts one document by the rules, and the library, of opm.

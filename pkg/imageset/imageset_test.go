@@ -32,7 +32,6 @@ const whole = head + `
     packages:
     - name: local-storage-operator
     - name: 3scale-operator
-      channels: []
   - catalog: registry.redhat.io/redhat/redhat-operator-index:v4.11
     full: true
     targetTag: ""
@@ -215,10 +214,6 @@ func TestEveryUnsupportedFieldIsRefused(t *testing.T) {
 		{operator + "    full: true\n", "    skipDeps: true", "mirror.operators[0].skipDeps"},
 		{operator + "    full: true\n", "    originalRef: a", "mirror.operators[0].originalRef"},
 		{operator + "    full: true\n", "    platforms: " + platforms, "mirror.operators[0].platforms"},
-		{pkg, "      channels: [{name: stable}]", "mirror.operators[0].packages[0].channels"},
-		{pkg, "      minVersion: 1.0.0", "mirror.operators[0].packages[0].minVersion"},
-		{pkg, "      maxVersion: 1.0.0", "mirror.operators[0].packages[0].maxVersion"},
-		{pkg, "      defaultChannel: stable", "mirror.operators[0].packages[0].defaultChannel"},
 		{pkg, "      minBundle: a.v1", "mirror.operators[0].packages[0].minBundle"},
 		{pkg, "      bundles: [{name: a.v1}]", "mirror.operators[0].packages[0].bundles"},
 		{pkg, "      selectedBundles: [{name: a.v1}]", "mirror.operators[0].packages[0].selectedBundles"},

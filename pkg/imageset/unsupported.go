@@ -43,10 +43,6 @@ var unsupported = table{
 	"mirror.operators[].skipDependencies":            "",
 	"mirror.operators[].platforms":                   "",
 
-	"mirror.operators[].packages[].channels":        "",
-	"mirror.operators[].packages[].minVersion":      "",
-	"mirror.operators[].packages[].maxVersion":      "",
-	"mirror.operators[].packages[].defaultChannel":  "",
 	"mirror.operators[].packages[].minBundle":       "",
 	"mirror.operators[].packages[].bundles":         "",
 	"mirror.operators[].packages[].selectedBundles": "",

@@ -25,14 +25,6 @@ var switches = []struct {
 		Mirror{Operators: []Operator{{Catalog: "a/index:v1", Full: true, TargetCatalog: "site/my-index"}}}},
 	{"mirror.operators[].targetTag", "  operators: [{catalog: 'a/index:v1', full: true, targetTag: '4.12'}]\n",
 		Mirror{Operators: []Operator{{Catalog: "a/index:v1", Full: true, TargetTag: "4.12"}}}},
-	{"mirror.operators[].packages[].channels", "  operators: [{catalog: 'a/index:v1', packages: [{name: a, channels: [{name: b, minVersion: '4.17', maxVersion: '4'}, {name: c}]}]}]\n",
-		packages(Package{Name: "a", Channels: []PackageChannel{{Name: "b", MinVersion: "4.17", MaxVersion: "4"}, {Name: "c"}}})},
-	{"mirror.operators[].packages[].minVersion", "  operators: [{catalog: 'a/index:v1', packages: [{name: a, minVersion: 4.17.0-202412170235}]}]\n",
-		packages(Package{Name: "a", MinVersion: "4.17.0-202412170235"})},
-	{"mirror.operators[].packages[].maxVersion", "  operators: [{catalog: 'a/index:v1', packages: [{name: a, maxVersion: 0.12.1+build.3}]}]\n",
-		packages(Package{Name: "a", MaxVersion: "0.12.1+build.3"})},
-	{"mirror.operators[].packages[].defaultChannel", "  operators: [{catalog: 'a/index:v1', packages: [{name: a, defaultChannel: stable}]}]\n",
-		packages(Package{Name: "a", DefaultChannel: "stable"})},
 }
 
 // supported has a text for what once was in the table, and what it asks for.
@@ -40,6 +32,14 @@ var supported = []struct {
 	what, text string
 	want       Mirror
 }{
+	{"mirror.operators[].packages[].defaultChannel", "  operators: [{catalog: 'a/index:v1', packages: [{name: a, defaultChannel: stable}]}]\n",
+		packages(Package{Name: "a", DefaultChannel: "stable"})},
+	{"mirror.operators[].packages[].maxVersion", "  operators: [{catalog: 'a/index:v1', packages: [{name: a, maxVersion: 0.12.1+build.3}]}]\n",
+		packages(Package{Name: "a", MaxVersion: "0.12.1+build.3"})},
+	{"mirror.operators[].packages[].minVersion", "  operators: [{catalog: 'a/index:v1', packages: [{name: a, minVersion: 4.17.0-202412170235}]}]\n",
+		packages(Package{Name: "a", MinVersion: "4.17.0-202412170235"})},
+	{"mirror.operators[].packages[].channels", "  operators: [{catalog: 'a/index:v1', packages: [{name: a, channels: [{name: b, minVersion: '4.17', maxVersion: '4'}, {name: c}]}]}]\n",
+		packages(Package{Name: "a", Channels: []PackageChannel{{Name: "b", MinVersion: "4.17", MaxVersion: "4"}, {Name: "c"}}})},
 	{"mirror.additionalImages[].targetTag", "  additionalImages: [{name: 'registry:2', targetTag: v2}]\n",
 		Mirror{AdditionalImages: []Image{{Name: "registry:2", TargetTag: "v2"}}}},
 	{"mirror.additionalImages[].targetRepo", "  additionalImages: [{name: 'registry:2', targetRepo: a/b__c/d-e.f}]\n",

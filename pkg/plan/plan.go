@@ -196,10 +196,7 @@ func goArchitecture(tag string) string {
 func (p *planner) catalogs(ctx context.Context, cfg *imageset.Config) error {
 	var errs []error
 	for _, op := range cfg.Mirror.Operators {
-		r := catalog.Request{Full: op.Full}
-		for _, pkg := range op.Packages {
-			r.Packages = append(r.Packages, pkg.Name)
-		}
+		r := catalog.Request{Full: op.Full, Packages: packageRequests(op.Packages)}
 		ref, err := manifest.ParseRef(op.Catalog)
 		if err == nil {
 			err = p.catalog(ctx, ref, r)
@@ -207,6 +204,19 @@ func (p *planner) catalogs(ctx context.Context, cfg *imageset.Config) error {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// packageRequests says in the words of package catalog what the image set wants.
+func packageRequests(packages []imageset.Package) []catalog.PackageRequest {
+	var requests []catalog.PackageRequest
+	for _, p := range packages {
+		r := catalog.PackageRequest{Name: p.Name, MinVersion: p.MinVersion, MaxVersion: p.MaxVersion, DefaultChannel: p.DefaultChannel}
+		for _, ch := range p.Channels {
+			r.Channels = append(r.Channels, catalog.ChannelRequest{Name: ch.Name, MinVersion: ch.MinVersion, MaxVersion: ch.MaxVersion})
+		}
+		requests = append(requests, r)
+	}
+	return requests
 }
 
 func (p *planner) catalog(ctx context.Context, ref manifest.Ref, r catalog.Request) error {
@@ -218,7 +228,9 @@ func (p *planner) catalog(ctx context.Context, ref manifest.Ref, r catalog.Reque
 	if err != nil {
 		return err
 	}
-	p.warnings = append(p.warnings, pruned.Warnings...)
+	for _, w := range pruned.Warnings {
+		p.warnings = append(p.warnings, ref.String()+": "+w)
+	}
 	p.list.Catalogs = append(p.list.Catalogs, manifest.Catalog{
 		Name: ref.String(), Source: source.Digest, Platform: p.platform, Packages: pruned.Selection,
 	})

@@ -1,0 +1,108 @@
+package catalog
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Closure is requests and, added to them, the packages that these depend on and
+// so on, until [Catalog.Missing] finds nothing that another package could
+// provide. Full of every request stands in the result for full, which is not meant
+// for what is added: [Catalog.Select] is to be called with the result alone.
+//
+// A package is added with one channel and one version: the head of its default
+// channel when that provides what is missing, and otherwise the version that
+// [Provider] says. Of several packages, it is the first of those that
+// [Dependency] lists. Dependencies are met one after the other, those first that
+// no head of a default channel meets. A package that is asked for already stays as
+// it was asked for. So the result depends on the catalog and the requests alone.
+//
+// What is added was not read, mostly: see [Catalog.Unread]. Without requests
+// there is nothing to add. The errors are those of Select.
+func (c *Catalog) Closure(requests []PackageRequest, full bool) ([]PackageRequest, error) {
+	asked := slices.Clone(requests)
+	for i := range asked {
+		asked[i].Full = asked[i].Full || full
+	}
+	if len(asked) == 0 {
+		return nil, nil
+	}
+	added := additions{}
+	for {
+		all := append(slices.Clip(asked), c.requestsFor(added)...)
+		selection, err := c.Select(all, false)
+		if err != nil {
+			return nil, err
+		}
+		if !added.addOne(asked, c.Missing(selection.Packages)) {
+			return all, nil
+		}
+	}
+}
+
+// Unread names the packages of requests that are in the catalog but were not
+// wanted of its [Loader]. To keep them, the catalog has to be read once more.
+func (c *Catalog) Unread(requests []PackageRequest) []string {
+	var names []string
+	for _, r := range requests {
+		if c.pkg(r.Name) == nil && c.known(r.Name) != nil {
+			names = append(names, r.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// additions are the versions that were added, by package.
+type additions map[string][]Provider
+
+// addOne adds a provider for the first dependency that one can be added for. What
+// no head provides comes first: the version that is forced may provide more.
+func (a additions) addOne(asked []PackageRequest, missing []Dependency) bool {
+	forced := func(d Dependency) bool { return len(d.Providers) > 0 && !d.Providers[0].Head }
+	slices.SortStableFunc(missing, func(a, b Dependency) int { return compareTrue(forced(a), forced(b)) })
+	for _, d := range missing {
+		for _, p := range d.Providers {
+			isAsked := slices.ContainsFunc(asked, func(r PackageRequest) bool { return r.Name == p.Package })
+			if !isAsked && !slices.Contains(a[p.Package], p) {
+				a[p.Package] = append(a[p.Package], p)
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (c *Catalog) requestsFor(added additions) []PackageRequest {
+	var requests []PackageRequest
+	for _, name := range slices.Sorted(maps.Keys(added)) {
+		requests = append(requests, c.known(name).requestFor(added[name]))
+	}
+	return requests
+}
+
+// requestFor asks for versions of one package: in each of their channels for the
+// head, or for all from the lowest to the highest.
+func (p *Package) requestFor(versions []Provider) PackageRequest {
+	r := PackageRequest{Name: p.Name}
+	channels := map[string][]Provider{}
+	for _, v := range versions {
+		channels[v.Channel] = append(channels[v.Channel], v)
+	}
+	for _, name := range slices.Sorted(maps.Keys(channels)) {
+		c := ChannelRequest{Name: name}
+		if of := channels[name]; len(of) > 1 || !of[0].Head {
+			byVersion := func(a, b Provider) int {
+				return cmp.Or(compareBundles(p.bundle(a.Bundle), p.bundle(b.Bundle)), strings.Compare(a.Bundle, b.Bundle))
+			}
+			c.MinVersion, c.MaxVersion = slices.MinFunc(of, byVersion).Version, slices.MaxFunc(of, byVersion).Version
+		}
+		r.Channels = append(r.Channels, c)
+	}
+	if _, ok := channels[p.Definitions[0].DefaultChannel]; !ok {
+		r.DefaultChannel = r.Channels[0].Name
+	}
+	return r
+}
