@@ -9,12 +9,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/urfave/cli/v2"
 
 	"drayage/internal/cmdline"
 	"drayage/pkg/bundle"
 	"drayage/pkg/icsp"
 	"drayage/pkg/importer"
+	"drayage/pkg/manifest"
 	"drayage/pkg/oci"
 )
 
@@ -160,12 +163,12 @@ func TestRenderedToStandardOutput(t *testing.T) {
 }
 
 func TestByDigest(t *testing.T) {
+	d := digest.FromString("image")
 	for name, want := range map[string]string{
-		"quay.io/a/b:v1":      "quay.io/a/b@sha256:1",
-		"localhost:5000/a:v1": "localhost:5000/a@sha256:1",
-		"localhost:5000/a":    "localhost:5000/a@sha256:1",
+		"quay.io/a/b:v1":      "quay.io/a/b@" + d.String(),
+		"localhost:5000/a:v1": "localhost:5000/a@" + d.String(),
 	} {
-		if got := byDigest(name, "sha256:1"); got != want {
+		if got := byDigest(manifest.Image{Name: name, Descriptor: ocispec.Descriptor{Digest: d}}); got != want {
 			t.Errorf("%s: got %s, want %s", name, got, want)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"drayage/internal/cmdline"
 	"drayage/internal/durable"
 	"drayage/pkg/icsp"
+	"drayage/pkg/manifest"
 	"drayage/pkg/mirror"
 )
 
@@ -58,16 +59,18 @@ func runRender(c *cli.Context) error {
 		return err
 	}
 	for _, i := range mirror.TagOnly(b.Manifest) {
-		cmdline.Warn(c, []string{fmt.Sprintf("%s: mirror rules hold for digests: pods get it only as %s", i.Name, byDigest(i.Name, i.Descriptor.Digest.String()))})
+		cmdline.Warn(c, []string{fmt.Sprintf("%s: mirror rules hold for digests: pods get it only as %s", i.Name, byDigest(i))})
 	}
 	return output(c, out, objects)
 }
 
-func byDigest(name, digest string) string {
-	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') {
-		name = name[:i]
+// byDigest is how a pod has to name an image so that the mirror rules hold for it.
+func byDigest(i manifest.Image) string {
+	ref, err := manifest.ParseRef(i.Name)
+	if err != nil { // the packing list was validated
+		return i.Name
 	}
-	return name + "@" + digest
+	return manifest.Ref{Repository: ref.Repository, Digest: i.Descriptor.Digest}.String()
 }
 
 func output(c *cli.Context, out string, objects []icsp.Object) error {

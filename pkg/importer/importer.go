@@ -23,8 +23,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"drayage/internal/progress"
 	"drayage/pkg/bundle"
@@ -92,11 +93,14 @@ func Push(ctx context.Context, b *bundle.Bundle, s *site.Site, o PushOptions) ([
 	o.Progress.Phase("push", work.bytes*int64(len(o.Nodes)))
 	results := make([]NodeResult, len(o.Nodes))
 	errs := make([]error, len(o.Nodes))
-	var wg sync.WaitGroup
+	var g errgroup.Group // each node's error is kept beside it: none stops the others
 	for i, n := range o.Nodes {
-		wg.Go(func() { results[i], errs[i] = pushNode(ctx, b, s, n, work, o) })
+		g.Go(func() error {
+			results[i], errs[i] = pushNode(ctx, b, s, n, work, o)
+			return nil
+		})
 	}
-	wg.Wait()
+	_ = g.Wait()
 	if ctx.Err() != nil {
 		return results, ctx.Err()
 	}
