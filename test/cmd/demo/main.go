@@ -30,7 +30,12 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *bin, *size); err != nil {
+	err := run(ctx, *bin, *size)
+	if ctx.Err() != nil { // whatever was interrupted says so in its own way
+		fmt.Fprintln(os.Stderr, "demo: cancelled")
+		os.Exit(130)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
