@@ -44,7 +44,7 @@ const (
 )
 
 // Role says why an image travels. Roles are ordered: a site needs the registry
-// first and additional images last.
+// first and what is about other images last.
 type Role string
 
 // The roles, in the order in which a site needs them.
@@ -55,10 +55,11 @@ const (
 	RoleCatalog    Role = "catalog"    // a pruned operator catalog, made by us
 	RoleOperator   Role = "operator"   // an operator bundle image or an image related to one
 	RoleAdditional Role = "additional" // an image that the image set names itself
+	RoleSignature  Role = "signature"  // a sigstore attachment: the signature of another image of the bundle
 )
 
 // Roles lists every role in order.
-var Roles = []Role{RoleRegistry, RoleRelease, RoleComponent, RoleCatalog, RoleOperator, RoleAdditional}
+var Roles = []Role{RoleRegistry, RoleRelease, RoleComponent, RoleCatalog, RoleOperator, RoleAdditional, RoleSignature}
 
 // Manifest is the packing list of one bundle.
 type Manifest struct {
