@@ -13,6 +13,7 @@
 //	catalog     <operators repository>/<index name>:<tag>
 //	operator    <operators repository and source path, flattened to two components>:<tag>
 //	additional  <source path>:<tag>, or what the image set says
+//	signature   beside the image that it signs: <its repository>:sha256-<hex>.sig
 //
 // The first two are the names of "oc adm release mirror", the operator images'
 // those of "oc adm catalog mirror", so that nodes that were filled with these
@@ -53,21 +54,35 @@ type Placement struct {
 	Tag        string
 }
 
-// Placements says where every image of m stands on a node: one placement for
-// each image, sorted by repository, tag, source and catalog. An image that is
-// listed with two roles has two, and two may share a place when their digest is
-// the same. The error joins every name that is no valid reference and every
+// Placements says where every image of m stands on a node, sorted by repository,
+// tag, source and catalog. Each image has one placement for each role that it is
+// listed with, but a sigstore attachment has one in every repository that holds
+// what it signs. Two images may share a place when their digest is the same. The
+// error joins every name that is no valid reference and every
 // place that two images with different digests want.
 func Placements(m *manifest.Manifest, r site.Repositories) ([]Placement, error) {
 	var all []Placement
 	var errs []error
+	var attachments []manifest.Image
 	for _, img := range m.Images {
+		if img.Role == manifest.RoleSignature {
+			attachments = append(attachments, img)
+			continue
+		}
 		p, err := place(img, r)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("image %s: %w", img.Name, err))
 			continue
 		}
 		all = append(all, p)
+	}
+	images := all
+	for _, img := range attachments {
+		places, err := attachmentPlaces(img, images)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("image %s: %w", img.Name, err))
+		}
+		all = append(all, places...)
 	}
 	slices.SortStableFunc(all, comparePlacements)
 	if err := errors.Join(append(errs, collisions(all)...)...); err != nil {

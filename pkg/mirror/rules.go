@@ -89,8 +89,11 @@ func imageNeeds(m *manifest.Manifest, r site.Repositories, catalogs []Catalog) (
 	var needs []need
 	var errs []error
 	for _, img := range m.Images {
-		if img.Role == manifest.RoleCatalog {
+		switch img.Role {
+		case manifest.RoleCatalog:
 			continue // the cluster asks for it under the catalog host
+		case manifest.RoleSignature:
+			continue // it is found where the image is that it signs
 		}
 		n, err := imageNeed(img, r, names)
 		if err != nil {
