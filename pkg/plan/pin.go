@@ -21,6 +21,7 @@ func Pin(ctx context.Context, m *manifest.Manifest, source *oci.Source, o Option
 	if len(m.Unsigned) > 0 && !o.Signatures.Skip {
 		return nil, fmt.Errorf("release %s was planned without checking its signature, with --insecure-skip-signature: to build it, type that again", m.Unsigned[0])
 	}
+	o.SkipSigstore = true // those that travel are in the list
 	p := newPlanner(source, o)
 	p.Progress.Phase("pin", 0)
 	for _, c := range m.Catalogs {

@@ -41,6 +41,9 @@ type Options struct {
 	Signatures SignatureOptions
 	// Graph says where the update graphs of channels come from.
 	Graph GraphOptions
+	// SkipSigstore asks for no sigstore attachments. Clusters refuse images of
+	// OpenShift that come without theirs, from 4.21 on.
+	SkipSigstore bool
 	// Jobs is how many images are asked for at once. 0 means 8.
 	Jobs     int
 	Progress progress.Func
@@ -86,8 +89,14 @@ func Make(ctx context.Context, cfg *imageset.Config, source *oci.Source, o Optio
 	if err != nil {
 		return nil, err
 	}
-	p.block(cfg.Blocklist())
-	return p.finish(ctx)
+	p.blocklist = cfg.Blocklist()
+	p.block(p.blocklist)
+	made, err := p.finish(ctx)
+	if err != nil {
+		return nil, err
+	}
+	made.Warnings = append(made.Warnings, unattached(made.Manifest)...)
+	return made, nil
 }
 
 // planner collects images. Its methods add to it one after the other; only
@@ -99,7 +108,9 @@ type planner struct {
 	list     manifest.Manifest
 	hops     []release.Hop
 	warnings []string
-	platform string // os/arch of the cluster, known once the release is
+	// blocklist is also that of attachments, which are found last.
+	blocklist imageset.Blocklist
+	platform  string // os/arch of the cluster, known once the release is
 }
 
 func newPlanner(source *oci.Source, o Options) *planner {
@@ -293,6 +304,9 @@ func (p *planner) finish(ctx context.Context) (*Plan, error) {
 	if err := p.fetch(ctx); err != nil {
 		return nil, err
 	}
+	if err := p.attach(ctx); err != nil {
+		return nil, err
+	}
 	p.list.Sort()
 	if err := p.count(); err != nil {
 		return nil, err
@@ -355,10 +369,13 @@ func subject(i manifest.Image, ref manifest.Ref) string {
 	return ""
 }
 
+// mostErrors is how many images are named that cannot be had.
+const mostErrors = 10
+
 // summary keeps a registry that is down from filling the screen with two
 // hundred copies of one line.
 func summary(errs []error) error {
-	const most = 10
+	const most = mostErrors
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	if n := len(errs) - most; n > 0 {
 		errs = append(errs[:most:most], fmt.Errorf("and %d images more", n))

@@ -31,6 +31,8 @@ type upstream struct {
 
 	mu  sync.Mutex
 	got map[string]int // how often each path was fetched
+	// otherwise answers in place of the registry, if it says so.
+	otherwise func(http.ResponseWriter, *http.Request) bool
 }
 
 func newUpstream(t *testing.T) *upstream {
@@ -41,6 +43,9 @@ func newUpstream(t *testing.T) *upstream {
 			u.mu.Lock()
 			u.got[r.URL.Path]++
 			u.mu.Unlock()
+		}
+		if u.otherwise != nil && u.otherwise(w, r) {
+			return
 		}
 		handler.ServeHTTP(w, r)
 	}))
