@@ -4,8 +4,8 @@
 // # What one node gets
 //
 // All nodes get the same, at the same time, and none waits for another. On one
-// node the order is: every blob, then the image manifests, then the indexes
-// that name them, then the tags. A cluster that finds an image's manifest on a
+// node the order is: every blob, then the sigstore attachments, then the image
+// manifests, then the indexes that name them, then the tags. A cluster that finds an image's manifest on a
 // mirror does not turn to the next mirror when a blob is missing there, so a
 // node shows an image only when it is whole.
 //

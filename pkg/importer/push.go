@@ -36,6 +36,10 @@ func (p *pusher) push(ctx context.Context, w *work) error {
 	if err := each(ctx, p.jobs, w.blobs, p.blob); err != nil {
 		return err
 	}
+	// A cluster that finds an image without its signature refuses it for good.
+	if err := each(ctx, p.jobs, w.signatures, p.tagged); err != nil {
+		return err
+	}
 	// One after the other: an index comes after the manifests that it names.
 	if err := each(ctx, 1, w.manifests, p.manifest); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"drayage/pkg/bundle"
+	"drayage/pkg/manifest"
 	"drayage/pkg/mirror"
 	"drayage/pkg/oci"
 	"drayage/pkg/site"
@@ -19,6 +20,9 @@ import (
 // work is what every node of a site has to have: computed once, the same for all.
 type work struct {
 	blobs []blobWork // in the order of the tar
+	// signatures are the tags of sigstore attachments. They name no image of the
+	// bundle, so they can be there before the image that they are about.
+	signatures [][]manifestWork
 	// manifests are those that no tag points at, each after what it names.
 	manifests []manifestWork
 	// tags come in groups of one digest: a tag is a write of its manifest too.
@@ -37,6 +41,7 @@ type manifestWork struct {
 	repo, ref string
 	desc      ocispec.Descriptor
 	raw       []byte
+	signature bool // the tag of a sigstore attachment
 }
 
 func newWork(b *bundle.Bundle, r site.Repositories) (*work, error) {
@@ -50,6 +55,7 @@ func newWork(b *bundle.Bundle, r site.Repositories) (*work, error) {
 			return nil, fmt.Errorf("%s: %w", p.Image.Name, err)
 		}
 	}
+	c.splitTags()
 	if err := c.orderBlobs(); err != nil {
 		return nil, err
 	}
@@ -79,7 +85,9 @@ func (c *collector) place(p mirror.Placement) error {
 	if err != nil {
 		return err
 	}
-	c.tag(manifestWork{repo: p.Repository, ref: p.Tag, desc: p.Image.Descriptor, raw: raw})
+	c.tag(manifestWork{
+		repo: p.Repository, ref: p.Tag, desc: p.Image.Descriptor, raw: raw, signature: p.Image.Role == manifest.RoleSignature,
+	})
 	return nil
 }
 
@@ -127,6 +135,19 @@ func (c *collector) tag(t manifestWork) {
 		c.tags = append(c.tags, nil)
 	}
 	c.tags[group] = append(c.tags[group], t)
+}
+
+// splitTags puts sigstore attachments before all other tags.
+func (c *collector) splitTags() {
+	all := c.tags
+	c.tags = nil
+	for _, group := range all {
+		if slices.ContainsFunc(group, func(t manifestWork) bool { return t.signature }) {
+			c.signatures = append(c.signatures, group)
+		} else {
+			c.tags = append(c.tags, group)
+		}
+	}
 }
 
 // orderBlobs lists the blobs as they lie in the tar, so that a medium is read
