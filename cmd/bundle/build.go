@@ -96,7 +96,7 @@ func checkBuildFlags(c *cli.Context) (out string, err error) {
 
 // ignoredWithPlan names a flag that says what a saved plan has settled.
 func ignoredWithPlan(c *cli.Context) string {
-	for _, name := range []string{"registry-image", "graph", "graph-url", "conditional-edges", "signature-store"} {
+	for _, name := range []string{"registry-image", "graph", "graph-url", "conditional-edges", "signature-store", "skip-sigstore"} {
 		if c.IsSet(name) {
 			return name
 		}

@@ -33,6 +33,7 @@ func sourceFlags() []cli.Flag {
 		cmdline.KeyFlag,
 		&cli.StringSliceFlag{Name: "signature-store", Usage: "where releases' signatures are: `URL`; else Red Hat's own; may be given several times"},
 		&cli.BoolFlag{Name: "insecure-skip-signature", Usage: "take releases that nobody signed; the bundle says so for ever"},
+		&cli.BoolFlag{Name: "skip-sigstore", Usage: "ask for no sigstore signatures (tags sha256-<hex>.sig); clusters from 4.21 on refuse OpenShift's images without them"},
 		&cli.IntFlag{Name: "jobs", Value: 6, Usage: "how many `N` downloads at a time"},
 		&cli.DurationFlag{Name: "timeout", Value: oci.DefaultTimeout, Usage: "give up on a registry that is silent for this `TIME`"},
 		cmdline.JSONFlag,
@@ -75,7 +76,7 @@ func planOptions(c *cli.Context, p progress.Func) (plan.Options, error) {
 		return plan.Options{}, err
 	}
 	return plan.Options{
-		RegistryImage: c.String("registry-image"), Jobs: c.Int("jobs"), Progress: p,
+		RegistryImage: c.String("registry-image"), SkipSigstore: c.Bool("skip-sigstore"), Jobs: c.Int("jobs"), Progress: p,
 		Graph: plan.GraphOptions{
 			URL: release.DefaultGraphURL(c.String("graph-url")), Files: graphs, Conditional: c.Bool("conditional-edges"),
 		},

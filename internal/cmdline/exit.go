@@ -10,6 +10,7 @@ import (
 
 	"drayage/pkg/bundle"
 	"drayage/pkg/importer"
+	"drayage/pkg/manifest"
 	"drayage/pkg/oci"
 	"drayage/pkg/signature"
 )
@@ -100,6 +101,7 @@ func hint(err error) string {
 		root     *bundle.RootError
 		invalid  *bundle.InvalidError
 		unsigned *signature.UnsignedError
+		attached *manifest.AttachmentError
 	)
 	switch {
 	case errors.Is(err, errCancelled):
@@ -110,6 +112,8 @@ func hint(err error) string {
 		return "take another copy of the bundle; verify lists all that is wrong with this one"
 	case errors.As(err, &nodes):
 		return fmt.Sprintf("%d of %d nodes are whole; %s", nodes.Of-nodes.Failed, nodes.Of, nodeAdvice(err))
+	case errors.As(err, &attached):
+		return "blockedImages in the image set leaves one sigstore attachment out, --skip-sigstore all of them"
 	case errors.As(err, &http) && (http.Status == 401 || http.Status == 403):
 		return "give credentials with --authfile FILE (a pull secret), or `podman login " + loginName(http.Host) + "`"
 	case errors.As(err, &unsigned):

@@ -12,6 +12,7 @@ import (
 
 	"drayage/pkg/bundle"
 	"drayage/pkg/importer"
+	"drayage/pkg/manifest"
 	"drayage/pkg/oci"
 )
 
@@ -77,6 +78,9 @@ func TestErrorLinesCarryTheProgramsName(t *testing.T) {
 	}{
 		{"one line", errors.New("x: y"), "bundle: x: y\n"},
 		{"several errors", errors.Join(errors.New("a"), errors.New("b")), "bundle: a\nbundle: b\n"},
+		{"401 for a sigstore attachment", &manifest.AttachmentError{Image: "quay.io/a/b:1", Err: unauthorized},
+			"bundle: quay.io/a/b:1: sigstore attachment: quay.io: GET a/b/manifests/1: 401 Unauthorized\n" +
+				"hint: blockedImages in the image set leaves one sigstore attachment out, --skip-sigstore all of them\n"},
 		{"401", fmt.Errorf("quay.io/a/b:1: %w", unauthorized),
 			"bundle: quay.io/a/b:1: quay.io: GET a/b/manifests/1: 401 Unauthorized\n" +
 				"hint: give credentials with --authfile FILE (a pull secret), or `podman login quay.io`\n"},
