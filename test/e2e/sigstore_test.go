@@ -153,7 +153,7 @@ func TestSigstoreAttachmentsReachEveryNode(t *testing.T) {
 		if err != nil || !bytes.Equal(one, two) || again != root {
 			t.Errorf("roots %s and %s, %v", root, again, err)
 		}
-		w.sign(t, "component", w.signed["component"].Ref, "sha256:"+strings.TrimSuffix(strings.SplitN(w.signed["component"].Ref, ":sha256-", 2)[1], ".sig"))
+		w.sign(t, "component", w.signed["component"].Ref, signedDigest(t, w.signed["component"].Ref))
 		out := good(t, w.dir, "bundle", "build", "--plan", "plan.json", "--registries-conf", "registries.conf", "--insecure-skip-signature", "-o", "planned.tar")
 		if got := rootOf(t, out); got != root {
 			t.Errorf("built from the plan, root is %s, want %s", got, root)
@@ -199,63 +199,105 @@ func TestSourceThatFailsForSigstoreTags(t *testing.T) {
 // A cluster's own way: a policy that wants sigstore signatures, attachments
 // switched on for the source and for its mirror, the image asked for under its
 // source and found on the node.
-func TestSkopeoVerifiesSignaturesFromANode(t *testing.T) {
-	if _, err := exec.LookPath("skopeo"); err != nil {
-		t.Skip("skopeo is not here: the test of a foreign reader is left out")
-	}
+func TestClustersAcceptWhatIsSigned(t *testing.T) {
 	w := signImages(t)
 	build(t, w.dir)
 	node := nodes(t, w.dir, 1)[0]
 	good(t, w.dir, "import", "push", "--site", "site.yaml", "site.tar")
+	w.policy(t, node.Addr()+"/ocp4/openshift")
+	t.Run("by the library that CRI-O has", func(t *testing.T) {
+		program := filepath.Join(t.TempDir(), "policy")
+		build := exec.Command("go", "build", "-tags", "containers_image_openpgp", "-o", program, ".")
+		build.Dir = filepath.Join("..", "policy")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		w.judged(t, func(ref string) *exec.Cmd {
+			return exec.Command(program, "-policy", "policy.json", "-registries-d", "registries.d", "-registries-conf", "mirrors.conf", ref)
+		})
+	})
+	t.Run("by skopeo", func(t *testing.T) {
+		if _, err := exec.LookPath("skopeo"); err != nil {
+			t.Skip("skopeo is not here: the test of a foreign reader is left out")
+		}
+		w.judged(t, func(ref string) *exec.Cmd {
+			return exec.Command("skopeo", "--policy", "policy.json", "--registries.d", "registries.d", "--registries-conf", "mirrors.conf",
+				"copy", "-q", "--remove-signatures", ref, "dir:"+t.TempDir())
+		})
+	})
+}
+
+// policy writes what the machine config operator writes on a node: a policy, the
+// switch for attachments, and mirrors for digests. The source is blocked.
+func (w *signedWorld) policy(t *testing.T, mirror string) {
+	t.Helper()
 	key, err := w.signer.PublicKey()
 	if err != nil {
 		t.Fatal(err)
 	}
 	write(t, w.dir, "cosign.pub", string(key))
-	write(t, w.dir, "policy.json", fmt.Sprintf(`{"default":[{"type":"reject"}],"transports":{"docker":{"quay.io":[
-		{"type":"sigstoreSigned","keyPath":%q,"signedIdentity":{"type":"matchRepository"}}]}}}`, filepath.Join(w.dir, "cosign.pub")))
-	write(t, w.dir, "mirrors.conf", fmt.Sprintf("[[registry]]\nlocation = \"quay.io/openshift-release-dev\"\nblocked = true\n"+
-		"[[registry]]\nlocation = %q\nmirror-by-digest-only = true\nblocked = true\n[[registry.mirror]]\nlocation = %q\ninsecure = true\n"+
-		"[[registry]]\nlocation = %q\nmirror-by-digest-only = true\nblocked = true\n[[registry.mirror]]\nlocation = %q\ninsecure = true\n",
-		content.ReleaseRepository, node.Addr()+"/ocp4/openshift", content.ComponentRepository, node.Addr()+"/ocp4/openshift"))
-	lookaside := filepath.Join(w.dir, "registries.d")
-	if err := os.Mkdir(lookaside, 0o755); err != nil {
+	write(t, w.dir, "policy.json", fmt.Sprintf(`{"default": [{"type": "reject"}], "transports": {"docker": {"quay.io": [
+		{"type": "sigstoreSigned", "keyPath": %q, "signedIdentity": {"type": "matchRepository"}}]}}}`, filepath.Join(w.dir, "cosign.pub")))
+	conf := ""
+	for _, source := range []string{content.ReleaseRepository, content.ComponentRepository} {
+		conf += fmt.Sprintf("[[registry]]\nlocation = %q\nblocked = true\nmirror-by-digest-only = true\n[[registry.mirror]]\nlocation = %q\ninsecure = true\n", source, mirror)
+	}
+	write(t, w.dir, "mirrors.conf", conf)
+	dir := filepath.Join(w.dir, "registries.d")
+	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	write(t, lookaside, "sigstore-registries.yaml", "docker:\n  quay.io/openshift-release-dev:\n    use-sigstore-attachments: true\n  "+
-		node.Addr()+"/ocp4/openshift:\n    use-sigstore-attachments: true\n")
-	copied := func(name string) (string, error) {
-		cmd := exec.Command("skopeo", "--policy", "policy.json", "--registries.d", lookaside, "--registries-conf", "mirrors.conf",
-			"copy", "-q", "--remove-signatures", "docker://"+name, "dir:"+t.TempDir())
-		cmd.Dir = w.dir
-		out, err := cmd.CombinedOutput()
-		return string(out), err
-	}
+	write(t, dir, "sigstore-registries.yaml", "docker:\n  quay.io/openshift-release-dev: {use-sigstore-attachments: true}\n  "+
+		mirror+": {use-sigstore-attachments: true}\n")
+}
+
+// judged asks a foreign reader about every image of the release: it has to
+// accept those two that are signed, and to refuse the others for that.
+func (w *signedWorld) judged(t *testing.T, reader func(ref string) *exec.Cmd) {
+	t.Helper()
 	signed := map[string]bool{}
 	for _, role := range []string{"release", "component"} {
-		_, tag, _ := strings.Cut(w.signed[role].Ref, ":")
-		signed[strings.TrimSuffix(strings.TrimPrefix(tag, "sha256-"), ".sig")] = true
+		signed[signedDigest(t, w.signed[role].Ref)] = true
 	}
 	accepted, refused := 0, 0
 	for _, i := range w.list.Images {
 		if i.Role != manifest.RoleRelease && i.Role != manifest.RoleComponent {
 			continue
 		}
-		name := path(t, i.Name)
-		out, err := copied("quay.io/" + name + "@" + i.Descriptor.Digest.String())
+		cmd := reader("docker://quay.io/" + path(t, i.Name) + "@" + i.Descriptor.Digest.String())
+		cmd.Dir = w.dir
+		raw, err := cmd.CombinedOutput()
+		out := string(raw)
 		switch {
-		case signed[i.Descriptor.Digest.Encoded()] && err != nil:
-			t.Errorf("%s: is signed: %v\n%s", i.Name, err, out)
-		case signed[i.Descriptor.Digest.Encoded()]:
+		case strings.Contains(out, "sigstore disabled"):
+			t.Skip("this reader was built without sigstore: " + strings.TrimSpace(out))
+		case signed[i.Descriptor.Digest.String()] && err != nil:
+			t.Errorf("%s: is signed and refused: %v: %s", i.Name, err, out)
+		case signed[i.Descriptor.Digest.String()]:
 			accepted++
-		case err == nil || !strings.Contains(out, "signature"):
-			t.Errorf("%s: is not signed: %v\n%s", i.Name, err, out)
+		case err == nil || !strings.Contains(out, "A signature was required, but no signature exists"):
+			t.Errorf("%s: is not signed: %v: %s", i.Name, err, out)
 		default:
 			refused++
 		}
 	}
-	if accepted != 2 || refused == 0 {
-		t.Errorf("%d accepted, %d refused", accepted, refused)
+	if accepted != len(signed) || refused == 0 {
+		t.Errorf("%d accepted, want %d; %d refused", accepted, len(signed), refused)
 	}
 	t.Logf("%d accepted, %d refused", accepted, refused)
+}
+
+// signedDigest is what an attachment is about.
+func signedDigest(t *testing.T, attachment string) string {
+	t.Helper()
+	ref, err := manifest.ParseRef(attachment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, ok := ref.Signed()
+	if !ok {
+		t.Fatalf("%s is no attachment", attachment)
+	}
+	return d.String()
 }
