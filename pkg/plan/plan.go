@@ -1,8 +1,8 @@
 // Package plan turns an image set into a packing list: it asks registries what
 // the references stand for, reads what releases and catalogs name, and walks
-// every image down to the size and digest of its last blob. Only manifests are
-// fetched, and the few blobs that have to be read: a release's last layer, a
-// catalog's layers.
+// every image down to the size and digest of its last blob. Beside the images
+// it looks for their sigstore attachments. Only manifests are fetched, and the
+// few blobs that have to be read: a release's last layer, a catalog's layers.
 //
 //	Make   image set            -> packing list + content
 //	Pin    saved packing list   -> the same packing list + content, or an error
