@@ -30,6 +30,8 @@ func TestAttachmentStandsBesideWhatItSigns(t *testing.T) {
 	tag := ":sha256-" + digest.Digest(digestA).Encoded() + ".sig"
 	moved := image(manifest.RoleAdditional, tool+":v2", digestA)
 	moved.TargetRepository, moved.TargetTag = "apps/tool", "stable"
+	parent := moved
+	parent.Descriptor.Digest = digestB
 	for name, c := range map[string]struct {
 		signature manifest.Image
 		images    []manifest.Image
@@ -49,7 +51,7 @@ func TestAttachmentStandsBesideWhatItSigns(t *testing.T) {
 			typed(oci, image(manifest.RoleAdditional, tool+":v1", digestB)),
 		}, []string{"apps/tool"}},
 		"a child of an index": {attachment(tool, digestA), []manifest.Image{
-			typed(index, moved),
+			typed(index, parent),
 			typed(oci, operator(tool+"@"+digestB, redhatIndex)),
 		}, []string{"apps/tool"}},
 		"an image, and maybe a child too": {attachment(tool, digestA), []manifest.Image{
