@@ -36,28 +36,37 @@ func runBuild(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	source, err := newSource(c, filepath.Dir(out))
+	unfinished, err := bundle.Begin(out)
 	if err != nil {
 		return err
 	}
-	defer source.Close()
-	u := ui.New(os.Stderr)
-	p, err := planOrPin(c, source, u.Progress())
-	if err != nil {
-		u.Close()
-		return err
-	}
-	written, err := bundle.Write(c.Context, p.Manifest, p.Content.Open, out, bundle.WriteOptions{
-		Jobs: c.Int("jobs"), Progress: u.Progress(), Owners: p.Owners(),
-	})
-	u.Close()
-	if err != nil {
+	p, written, err := buildBundle(c, unfinished, filepath.Dir(out))
+	if err = errors.Join(err, unfinished.Close()); err != nil {
 		return err
 	}
 	cmdline.Warn(c, p.Warnings)
 	cmdline.WarnUnsigned(c, p.Manifest)
 	warnPlaces(c, p.Manifest)
 	return printWritten(c, written)
+}
+
+// buildBundle plans, and writes what was planned.
+func buildBundle(c *cli.Context, unfinished *bundle.Unfinished, spool string) (*plan.Plan, *bundle.Written, error) {
+	u := ui.New(os.Stderr)
+	defer u.Close()
+	source, err := newSource(c, spool, unfinished.Open)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer source.Close()
+	p, err := planOrPin(c, source, u.Progress())
+	if err != nil {
+		return nil, nil, err
+	}
+	written, err := unfinished.Write(c.Context, p.Manifest, p.Content.Open, bundle.WriteOptions{
+		Jobs: c.Int("jobs"), Progress: u.Progress(), Owners: p.Owners(),
+	})
+	return p, written, err
 }
 
 // checkBuildFlags finds out before anything is fetched whether the bundle can

@@ -68,7 +68,7 @@ func makePlan(c *cli.Context) (*plan.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	source, err := newSource(c, "")
+	source, err := newSource(c, "", nil)
 	if err != nil {
 		return nil, err
 	}

@@ -41,12 +41,14 @@ func sourceFlags() []cli.Flag {
 }
 
 // newSource makes the source of all content. spool is the folder for what has
-// to be read before the bundle is begun.
-func newSource(c *cli.Context, spool string) (*oci.Source, error) {
+// to be read before the bundle is begun; local has blobs that are here already,
+// or is nil.
+func newSource(c *cli.Context, spool string, local oci.LocalFunc) (*oci.Source, error) {
 	s, err := oci.NewSource(oci.SourceOptions{
 		ClientOptions:  oci.ClientOptions{AuthFile: c.String("authfile"), Timeout: c.Duration("timeout")},
 		RegistriesConf: c.String("registries-conf"),
 		SpoolDir:       spool,
+		Local:          local,
 	})
 	if err != nil {
 		return nil, &cmdline.UsageError{Err: err}

@@ -42,7 +42,7 @@ func Main(app *cli.App, args []string) int {
 		return ExitOK
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		err = errCancelled
+		err = &cancelledError{err}
 	}
 	report(app.ErrWriter, app.Name, err)
 	return ExitCode(err)
@@ -53,6 +53,15 @@ func Main(app *cli.App, args []string) int {
 const installedPrefix = "drayage-"
 
 var errCancelled = errors.New("cancelled")
+
+// cancelledError is what ^C made of the work, said in a word.
+type cancelledError struct{ err error }
+
+func (e *cancelledError) Error() string { return errCancelled.Error() }
+
+func (e *cancelledError) Is(target error) bool { return target == errCancelled }
+
+func (e *cancelledError) Unwrap() error { return e.err }
 
 // prepare sets what this version of the library does not hand down to commands.
 func prepare(app *cli.App) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 
+	"drayage/internal/ui"
 	"drayage/pkg/bundle"
 	"drayage/pkg/importer"
 	"drayage/pkg/manifest"
@@ -88,6 +89,11 @@ func report(w io.Writer, program string, err error) {
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		fmt.Fprintf(w, "%s: %s\n", program, line)
 	}
+	var unfinished *bundle.UnfinishedError
+	if errors.As(err, &unfinished) {
+		fmt.Fprintf(w, "hint: %s keeps %s of %s; the same command goes on from there\n",
+			unfinished.Path, ui.Bytes(unfinished.Kept), ui.Bytes(unfinished.Size))
+	}
 	if h := hint(err); h != "" {
 		fmt.Fprintf(w, "hint: %s\n", h)
 	}
@@ -102,8 +108,12 @@ func hint(err error) string {
 		invalid  *bundle.InvalidError
 		unsigned *signature.UnsignedError
 		attached *manifest.AttachmentError
+
+		unfinished *bundle.UnfinishedError
 	)
 	switch {
+	case errors.Is(err, errCancelled) && errors.As(err, &unfinished):
+		return ""
 	case errors.Is(err, errCancelled):
 		return "nothing half-written is left; the same command again does the rest"
 	case errors.Is(err, errUntrusted):

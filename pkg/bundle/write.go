@@ -7,15 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sys/unix"
 
-	"drayage/internal/durable"
 	"drayage/internal/progress"
-	"drayage/pkg/manifest"
 	"drayage/pkg/oci"
 )
 
@@ -59,37 +56,6 @@ func (e *SpaceError) Error() string {
 // Unwrap makes it the operating system's "no space left".
 func (e *SpaceError) Unwrap() error { return unix.ENOSPC }
 
-// Write writes the bundle of a packing list to a file, and FILE.sha256 beside
-// it. Blobs are read from open. Nothing stands under the final name before it
-// is whole, on the medium and proven; a bundle that was there before is replaced
-// then and not sooner. When Write fails or ctx ends, nothing is left behind;
-// only when the very last step fails, the checksum's name, the new bundle stands
-// and the error says so.
-func Write(ctx context.Context, m *manifest.Manifest, open OpenFunc, path string, o WriteOptions) (*Written, error) {
-	l, own, err := layout(m)
-	if err != nil {
-		return nil, err
-	}
-	f, err := create(path, l.Size)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() // and with it the lock, after all else
-	o.Progress.Phase("write", partBytes(l))
-	sum, err := l.Write(ctx, f, o.opener(own, open), oci.WriteOptions{Jobs: o.Jobs, Progress: o.Progress})
-	var sums *durable.Staged
-	if err == nil {
-		sums, err = publish(f, path, sum)
-	}
-	if err != nil {
-		return nil, errors.Join(o.explain(err), os.Remove(f.Name()))
-	}
-	if err := sums.Commit(); err != nil {
-		return nil, err
-	}
-	return &Written{Path: path, Root: l.Root, SHA256: sum, Bytes: l.Size, Images: len(m.Images), Blobs: len(l.Blobs)}, nil
-}
-
 func partBytes(l *oci.Layout) int64 {
 	var n int64
 	for _, p := range l.Parts {
@@ -106,23 +72,6 @@ func (o WriteOptions) opener(own map[digest.Digest][]byte, open OpenFunc) OpenFu
 		}
 		return open(ctx, d)
 	}
-}
-
-// create makes the partial file of a bundle, holds it against a second build to
-// the same name, and reserves its space.
-func create(path string, size int64) (*os.File, error) {
-	f, err := hold(path)
-	if err != nil {
-		return nil, err
-	}
-	err = f.Truncate(0) // what a killed build left counts as free
-	if err == nil {
-		err = reserve(f, path, size)
-	}
-	if err != nil {
-		return nil, errors.Join(err, os.Remove(f.Name()), f.Close())
-	}
-	return f, nil
 }
 
 // hold opens and locks the partial file. Between the two a build that had it may
@@ -157,13 +106,15 @@ func hasItsName(f *os.File) bool {
 
 // reserve fails early where there is too little room. Where the file system
 // can, the space is taken at once, so that nobody else takes it meanwhile.
+// What the file has already counts as room.
 func reserve(f *os.File, path string, size int64) error {
 	var fs unix.Statfs_t
 	// A file system that counts no blocks at all says nothing about its room.
 	if err := unix.Fstatfs(int(f.Fd()), &fs); err == nil && fs.Blocks > 0 && fs.Bsize > 0 {
 		block := uint64(fs.Bsize)
-		if fs.Bavail < (uint64(size)+block-1)/block {
-			return &SpaceError{path, size, int64(fs.Bavail * block)}
+		room := fs.Bavail + occupied(f)/block
+		if room < (uint64(size)+block-1)/block {
+			return &SpaceError{path, size, int64(room * block)}
 		}
 	}
 	err := unix.Fallocate(int(f.Fd()), 0, 0, size)
@@ -173,21 +124,13 @@ func reserve(f *os.File, path string, size int64) error {
 	return nil
 }
 
-// publish brings the file onto the medium and under its name. Its checksum is on
-// the medium before, under a name of its own, so that a medium without room for
-// it does not end with a new bundle and the checksum of an old one.
-func publish(f *os.File, path, sum string) (*durable.Staged, error) {
-	if err := f.Sync(); err != nil {
-		return nil, err
+// occupied is how many bytes of the medium a file has taken.
+func occupied(f *os.File) uint64 {
+	var stat unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &stat); err != nil || stat.Blocks < 0 {
+		return 0
 	}
-	sums, err := durable.Stage(path+".sha256", []byte(sum+"  "+filepath.Base(path)+"\n"))
-	if err != nil {
-		return nil, err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return nil, errors.Join(err, sums.Discard())
-	}
-	return sums, nil
+	return uint64(stat.Blocks) * 512
 }
 
 // explain says of a blob that could not be had which images need it.

@@ -20,6 +20,7 @@ type Source struct {
 	client *Client
 	conf   *types.SystemContext
 	spool  *spool
+	local  LocalFunc
 }
 
 // SourceOptions say how a Source reaches registries.
@@ -34,7 +35,13 @@ type SourceOptions struct {
 	// fetched once. The file there has no name and goes with the process.
 	// Empty means the system's folder for temporary files.
 	SpoolDir string
+	// Local gives blobs that are on this machine already, proven, so that they
+	// are not fetched again. It may be nil.
+	Local LocalFunc
 }
+
+// LocalFunc gives a blob, proven, and false when it does not have it.
+type LocalFunc = func(context.Context, ocispec.Descriptor) (io.ReadCloser, bool)
 
 // NewSource makes a Source. It fails when a file that was named cannot be read
 // or makes no sense, before any registry is asked.
@@ -54,7 +61,10 @@ func NewSource(o SourceOptions) (*Source, error) {
 	if _, err := sysregistriesv2.GetRegistries(conf); err != nil {
 		return nil, fmt.Errorf("registries.conf: %w", err)
 	}
-	return &Source{client: client, conf: conf, spool: &spool{dir: o.SpoolDir}}, nil
+	if o.Local == nil {
+		o.Local = func(context.Context, ocispec.Descriptor) (io.ReadCloser, bool) { return nil, false }
+	}
+	return &Source{client: client, conf: conf, spool: &spool{dir: o.SpoolDir}, local: o.Local}, nil
 }
 
 // Close gives back what the Source holds on disk.
@@ -120,6 +130,9 @@ func (s *Source) ReadAhead(ctx context.Context, repository string, d ocispec.Des
 
 // readAhead is ReadAhead for a blob that several repositories have.
 func (s *Source) readAhead(ctx context.Context, repositories []string, d ocispec.Descriptor) (io.ReadCloser, error) {
+	if r, ok := s.local(ctx, d); ok {
+		return r, nil
+	}
 	return s.spool.fill(ctx, d, func() (io.ReadCloser, error) { return s.openAny(ctx, repositories, d) })
 }
 
@@ -253,6 +266,15 @@ func (r *resumingReader) Read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
+}
+
+// Seek sets where reading begins, before the first byte is read.
+func (r *resumingReader) Seek(offset int64, whence int) (int64, error) {
+	if whence != io.SeekStart || r.body != nil || offset < 0 || offset > r.desc.Size {
+		return r.at, errors.New("a download is set once, before it begins")
+	}
+	r.at = offset
+	return offset, nil
 }
 
 // open opens the blob at the place in turn, going to the next one when this

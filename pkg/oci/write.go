@@ -2,7 +2,6 @@ package oci
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 
@@ -18,6 +17,25 @@ type WriteOptions struct {
 	// Jobs is how many blobs are fetched at once. 0 means 6.
 	Jobs     int
 	Progress progress.Func
+	// Kept says how many bytes of a blob, from its beginning, an earlier run
+	// wrote to its place. They are read again and not believed. It may be nil.
+	Kept func(digest.Digest) int64
+	// Wrote is told how many bytes of a blob are in its place, every few
+	// megabytes, and its size when it is whole and proven. It may be nil, is
+	// called by many goroutines, and must be quick.
+	Wrote func(d digest.Digest, n int64)
+}
+
+func (o *WriteOptions) fill() {
+	if o.Jobs <= 0 {
+		o.Jobs = 6
+	}
+	if o.Kept == nil {
+		o.Kept = func(digest.Digest) int64 { return 0 }
+	}
+	if o.Wrote == nil {
+		o.Wrote = func(digest.Digest, int64) {}
+	}
 }
 
 // Write writes the tar into f, whose size becomes Layout.Size: every blob
@@ -27,9 +45,7 @@ type WriteOptions struct {
 // [ContentError]. The whole file's sha256 comes back as well: it is computed
 // behind the writers, from what they have just written.
 func (l *Layout) Write(ctx context.Context, f *os.File, open func(context.Context, ocispec.Descriptor) (io.ReadCloser, error), o WriteOptions) (sum string, err error) {
-	if o.Jobs <= 0 {
-		o.Jobs = 6
-	}
+	o.fill()
 	if err := l.writeFrame(f); err != nil {
 		return "", err
 	}
@@ -85,8 +101,8 @@ func (l *Layout) writeBlobs(ctx context.Context, f *os.File, open func(context.C
 		}
 		d := l.Parts[i]
 		g.Go(func() error {
-			w := &placedWriter{f: f, base: e.Offset, report: o.Progress}
-			if err := copyProven(each, w, d, func() (io.ReadCloser, error) { return open(each, d) }); err != nil {
+			w := &placedWriter{f: f, base: e.Offset, digest: d.Digest, report: o.Progress, wrote: o.Wrote}
+			if err := writeBlob(each, w, d, o.Kept(d.Digest), func() (io.ReadCloser, error) { return open(each, d) }); err != nil {
 				return &BlobError{d.Digest, err}
 			}
 			follow.done(e.Header, e.end())
@@ -105,32 +121,6 @@ func (l *Layout) frontEnd() int64 {
 		return l.Blobs[0].Header
 	}
 	return l.Size - trailer
-}
-
-// placedWriter writes a blob to its place in the file and reports what it does.
-type placedWriter struct {
-	f        *os.File
-	base, at int64
-	report   progress.Func
-}
-
-func (w *placedWriter) Write(p []byte) (int, error) {
-	n, err := w.f.WriteAt(p, w.base+w.at)
-	w.at += int64(n)
-	w.report.Advance(int64(n))
-	return n, err
-}
-
-// Seek goes back to the beginning, and takes the reported bytes back with it.
-func (w *placedWriter) Seek(offset int64, whence int) (int64, error) {
-	if offset != 0 || whence != io.SeekStart {
-		return w.at, fmt.Errorf("seek to %d from %d: only the beginning is needed", offset, whence)
-	}
-	if w.at > 0 {
-		w.report.Advance(-w.at)
-	}
-	w.at = 0
-	return 0, nil
 }
 
 // BlobError is an error that befell one blob. It reads as its cause, which

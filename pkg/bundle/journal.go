@@ -1,0 +1,165 @@
+package bundle
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/opencontainers/go-digest"
+	"golang.org/x/sys/unix"
+
+	"drayage/pkg/oci"
+)
+
+// maxJournal bounds what is read of a journal, in bytes. A line takes some 100
+// and stands for 1 MiB or a blob, so this is room for a bundle of 2 TB.
+const maxJournal = 256 << 20
+
+// journal says what of a partial file has been written, so that a build that
+// was killed goes on. It is lines of text in a file beside the partial one:
+//
+//	drayage journal 1 ROOT SIZE
+//	HEX OFFSET SIZE WRITTEN
+//
+// the bundle that is being written, and then, each time that some of a blob is
+// in its place, where that is and how much. The last line for a blob counts.
+// Nothing is believed: what it speaks of is hashed again before it is used. So
+// it is not synced, and a line that is torn or absurd is passed over.
+type journal struct {
+	path string
+	root digest.Digest
+	size int64
+	kept map[digest.Digest]keptBlob
+
+	mu      sync.Mutex
+	file    *os.File
+	offsets map[digest.Digest]int64
+	sizes   map[digest.Digest]int64
+}
+
+// keptBlob is where a blob lies in a partial file, and how much of it.
+type keptBlob struct{ offset, size, written int64 }
+
+func emptyJournal(path string) *journal {
+	return &journal{path: path, kept: map[digest.Digest]keptBlob{}}
+}
+
+// readJournal reads what an earlier run left. A journal that is missing or
+// cannot be read is an empty one.
+func readJournal(path string) *journal {
+	j := emptyJournal(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return j
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() > maxJournal {
+		return j
+	}
+	lines := bufio.NewScanner(f)
+	if !lines.Scan() || !j.readHeader(lines.Text()) {
+		return j
+	}
+	for lines.Scan() {
+		j.readLine(lines.Text())
+	}
+	return j
+}
+
+func (j *journal) readHeader(line string) bool {
+	var root string
+	var size int64
+	n, _ := fmt.Sscanf(line, "drayage journal 1 %s %d", &root, &size)
+	if n != 2 || digest.Digest(root).Validate() != nil || size <= 0 || size > oci.MaxBundle {
+		return false
+	}
+	j.root, j.size = digest.Digest(root), size
+	return true
+}
+
+func (j *journal) readLine(line string) {
+	var hex string
+	var k keptBlob
+	if n, _ := fmt.Sscanf(line, "%s %d %d %d", &hex, &k.offset, &k.size, &k.written); n != 4 {
+		return
+	}
+	d := digest.NewDigestFromEncoded(digest.SHA256, hex)
+	if d.Validate() != nil || k.offset < 0 || k.size < 0 || k.offset > j.size-k.size || k.written < 0 || k.written > k.size {
+		return
+	}
+	j.kept[d] = k
+}
+
+// bytes is how much of the bundle is in its place.
+func (j *journal) bytes() int64 {
+	var n int64
+	for _, k := range j.kept {
+		n += k.written
+	}
+	return n
+}
+
+// begin opens the journal to go on with it, or, when it is empty, for a bundle.
+func (j *journal) begin(l *oci.Layout) (err error) {
+	flags := os.O_WRONLY | os.O_CREATE | os.O_APPEND | unix.O_NOFOLLOW
+	text := "\n" // the next line is whole even if the last one was torn
+	if j.root == "" {
+		j.root, j.size = l.Root, l.Size
+		flags |= os.O_TRUNC
+		text = fmt.Sprintf("drayage journal 1 %s %d\n", l.Root, l.Size)
+	}
+	if j.file, err = os.OpenFile(j.path, flags, 0o644); err != nil {
+		return err
+	}
+	j.offsets, j.sizes = map[digest.Digest]int64{}, map[digest.Digest]int64{}
+	for i, p := range l.Parts {
+		j.offsets[p.Digest], j.sizes[p.Digest] = l.Blobs[i].Offset, p.Size
+	}
+	_, err = j.file.WriteString(text)
+	return err
+}
+
+// has says how much of a blob is in its place.
+func (j *journal) has(d digest.Digest) int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.kept[d].written
+}
+
+// wrote notes how much of a blob is in its place. A journal that cannot be
+// written costs only what the next run has to fetch again.
+func (j *journal) wrote(d digest.Digest, n int64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	k := keptBlob{j.offsets[d], j.sizes[d], n}
+	if j.kept[d] == k {
+		return
+	}
+	j.kept[d] = k
+	var line strings.Builder
+	fmt.Fprintf(&line, "%s %d %d %d\n", d.Encoded(), k.offset, k.size, n)
+	_, _ = j.file.WriteString(line.String())
+}
+
+func (j *journal) close() {
+	if j.file != nil {
+		j.file.Close()
+	}
+}
+
+// remove takes the journal away.
+func (j *journal) remove() error {
+	j.close()
+	return gone(j.path)
+}
+
+// gone removes a file that may not be there.
+func gone(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
