@@ -13,6 +13,10 @@
 // manifests by digest, tags by what they point at. So a second run costs only
 // questions, and a run that was cut goes on where it was cut.
 //
+// Nodes that are equally fast read each blob once between them; one that is slow,
+// hangs or is gone holds the others up for a second or two and no longer, and
+// reads by itself from then on.
+//
 // A blob that several repositories need is sent to one of them and mounted into
 // the others. There are never two writers of one blob on one registry: versions
 // of the CNCF registry before 3.1 lose that race.
@@ -83,6 +87,10 @@ func (e *NodesError) Unwrap() []error { return e.Errs }
 // does not stop the others: the results say how each fared, in the order of
 // o.Nodes, and the error is a [NodesError]. When ctx ends, it is ctx's error.
 func Push(ctx context.Context, b *bundle.Bundle, s *site.Site, o PushOptions) ([]NodeResult, error) {
+	return pushThroughFan(ctx, b, s, newFan(b.Archive), o)
+}
+
+func pushThroughFan(ctx context.Context, b *bundle.Bundle, s *site.Site, f *fan, o PushOptions) ([]NodeResult, error) {
 	if o.Jobs <= 0 {
 		o.Jobs = 4
 	}
@@ -91,12 +99,17 @@ func Push(ctx context.Context, b *bundle.Bundle, s *site.Site, o PushOptions) ([
 		return nil, b.Damage(err)
 	}
 	o.Progress.Phase("push", work.bytes*int64(len(o.Nodes)))
+	pushers := make([]*pusher, len(o.Nodes))
+	for i, n := range o.Nodes { // all are in step before the first begins
+		pushers[i] = newPusher(b, s, n, f, o)
+		f.join(pushers[i])
+	}
 	results := make([]NodeResult, len(o.Nodes))
 	errs := make([]error, len(o.Nodes))
 	var g errgroup.Group // each node's error is kept beside it: none stops the others
 	for i, n := range o.Nodes {
 		g.Go(func() error {
-			results[i], errs[i] = pushNode(ctx, b, s, n, work, o)
+			results[i], errs[i] = pushers[i].node(ctx, b, n, work)
 			return nil
 		})
 	}
@@ -121,12 +134,16 @@ func failed(errs []error) error {
 	return e
 }
 
-func pushNode(ctx context.Context, b *bundle.Bundle, s *site.Site, n site.Node, w *work, o PushOptions) (NodeResult, error) {
-	start := time.Now()
-	p := &pusher{
-		client: o.Client, archive: b.Archive, jobs: o.Jobs, report: o.Progress,
+func newPusher(b *bundle.Bundle, s *site.Site, n site.Node, f *fan, o PushOptions) *pusher {
+	return &pusher{
+		client: o.Client, archive: b.Archive, fan: f, jobs: o.Jobs, report: o.Progress,
 		host: oci.Repository{Host: n.Host(s.Registry), Insecure: s.Registry.PlainHTTP},
 	}
+}
+
+// node fills a node and says how it fared.
+func (p *pusher) node(ctx context.Context, b *bundle.Bundle, n site.Node, w *work) (NodeResult, error) {
+	start := time.Now()
 	err := p.push(ctx, w)
 	r := p.soFar()
 	r.Node, r.Host = n.Name, p.host.Host
@@ -137,10 +154,10 @@ func pushNode(ctx context.Context, b *bundle.Bundle, s *site.Site, n site.Node, 
 	case err != nil:
 		err = b.Damage(err)
 		r.Error = err.Error()
-		o.Progress.Note(n.Name, "stopped; see below") // with all nodes' errors, each once
+		p.report.Note(n.Name, "stopped; see below") // with all nodes' errors, each once
 		err = fmt.Errorf("%s: %w", n.Name, err)
 	default:
-		o.Progress.Note(n.Name, fmt.Sprintf("done: %d images whole, %d blobs sent, %d mounted, %d there already", r.Images, r.Sent, r.Mounted, r.Present))
+		p.report.Note(n.Name, fmt.Sprintf("done: %d images whole, %d blobs sent, %d mounted, %d there already", r.Images, r.Sent, r.Mounted, r.Present))
 	}
 	return r, err
 }

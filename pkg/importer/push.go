@@ -16,6 +16,7 @@ import (
 type pusher struct {
 	client  *oci.Client
 	archive *oci.Archive
+	fan     *fan
 	host    oci.Repository // Path is filled in by in()
 	jobs    int
 	report  progress.Func
@@ -33,7 +34,9 @@ func (p *pusher) in(repo string) oci.Repository {
 
 // push sends everything in its order. Each stage ends before the next begins.
 func (p *pusher) push(ctx context.Context, w *work) error {
-	if err := each(ctx, p.jobs, w.blobs, p.blob); err != nil {
+	err := each(ctx, p.jobs, w.blobs, p.blob)
+	p.fan.leave(p)
+	if err != nil {
 		return err
 	}
 	// A cluster that finds an image without its signature refuses it for good.
@@ -103,8 +106,9 @@ func (p *pusher) blob(ctx context.Context, b blobWork) error {
 		from = repo
 		p.count(func(r *NodeResult) { r.Present++ })
 	}
-	// The bar counts each blob once: as it is sent, or here.
 	if from != "" {
+		p.fan.skip(p, b.desc.Digest)
+		// The bar counts each blob once: as it is sent, or here.
 		p.report.Advance(b.desc.Size)
 	}
 	for _, repo := range lacking {
@@ -136,10 +140,15 @@ func (p *pusher) bring(ctx context.Context, d ocispec.Descriptor, repo, from str
 func (p *pusher) send(ctx context.Context, d ocispec.Descriptor, repo string, counted bool) error {
 	var last *countedReader
 	err := p.client.PutBlob(ctx, p.in(repo), d, func() (io.ReadCloser, error) {
-		if last != nil { // another attempt: what the last one reported did not count
+		// The first attempt shares its reading with the other nodes.
+		open := p.archive.Open
+		if last == nil && counted {
+			open = func(ctx context.Context, d ocispec.Descriptor) (io.ReadCloser, error) { return p.fan.open(ctx, p, d) }
+		}
+		if last != nil { // what it reported did not count
 			last.end(0)
 		}
-		r, err := p.archive.Open(ctx, d)
+		r, err := open(ctx, d)
 		if err != nil {
 			return nil, err
 		}

@@ -1,0 +1,267 @@
+package importer
+
+import (
+	"context"
+	"io"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"drayage/pkg/oci"
+)
+
+const (
+	// chunk is what is read of the medium at a time, in bytes.
+	chunk = 256 << 10
+	// window is how many chunks of a blob the fastest node may be ahead of the
+	// slowest one in step with it. With 4 blobs on their way this is 8 MiB.
+	window = 8
+	// patience is how long nodes wait for one that is slower before they go on
+	// without it, and forgiveness what part of the time since then is forgotten:
+	// a node may always take a fifth longer than the others.
+	patience    = 1500 * time.Millisecond
+	forgiveness = 0.2
+)
+
+// fan reads each blob once for all nodes that need it. Nodes go through the
+// blobs in the same order, so those that are equally fast are in step: the first
+// one to need a blob waits for the others to come to it, and then one read and
+// one hash serve them all.
+//
+// A node that keeps the others waiting longer than their patience falls out of
+// step. Nobody waits for it then, and it reads by itself from where it is, until
+// it comes to a blob that the others have not begun.
+type fan struct {
+	archive *oci.Archive
+	now     func() time.Time
+
+	mu     sync.Mutex
+	inStep map[*pusher]bool
+	late   map[*pusher]*lateness
+	feeds  map[digest.Digest]*feed
+	read   atomic.Int64 // bytes of blobs read of the medium
+}
+
+func newFan(a *oci.Archive) *fan {
+	return &fan{
+		archive: a, now: time.Now, inStep: map[*pusher]bool{}, late: map[*pusher]*lateness{}, feeds: map[digest.Digest]*feed{},
+	}
+}
+
+// join counts a node among those that are waited for.
+func (f *fan) join(p *pusher) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.inStep[p] = true
+	f.late[p] = &lateness{at: f.now()}
+}
+
+// leave is for a node that needs no more blobs, or will get no more.
+func (f *fan) leave(p *pusher) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.drop(p)
+}
+
+// drop lets a node fall out of step and wakes all who wait for it.
+func (f *fan) drop(p *pusher) {
+	delete(f.inStep, p)
+	for _, fd := range f.feeds {
+		fd.release(p)
+	}
+}
+
+// skip says that a node does not need a blob.
+func (f *fan) skip(p *pusher, d digest.Digest) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fd := f.feed(d)
+	fd.known[p] = true
+	fd.wake()
+}
+
+// feed returns the one feed of a blob.
+func (f *fan) feed(d digest.Digest) *feed {
+	fd := f.feeds[d]
+	if fd == nil {
+		fd = &feed{known: map[*pusher]bool{}, behind: map[*pusher]int{}, changed: make(chan struct{})}
+		f.feeds[d] = fd
+	}
+	return fd
+}
+
+// open gives a node the content of a blob, proven: shared with the other nodes
+// if they are in step, else read for this node alone.
+func (f *fan) open(ctx context.Context, p *pusher, d ocispec.Descriptor) (io.ReadCloser, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fd := f.feed(d.Digest)
+	fd.known[p] = true
+	if fd.begun {
+		return f.alone(ctx, d)
+	}
+	f.inStep[p] = true
+	fd.behind[p] = 0
+	fd.wake()
+	if err := f.gather(ctx, fd); err != nil {
+		fd.release(p)
+		return nil, err
+	}
+	if _, still := fd.behind[p]; !still { // it was dropped meanwhile
+		return f.alone(ctx, d)
+	}
+	if !fd.begun {
+		r, err := f.alone(ctx, d)
+		if err != nil {
+			return nil, err
+		}
+		fd.begun, fd.content, fd.left = true, r, d.Size
+		fd.wake()
+	}
+	return &feedReader{ctx: ctx, f: f, fd: fd, p: p, d: d}, nil
+}
+
+func (f *fan) alone(ctx context.Context, d ocispec.Descriptor) (io.ReadCloser, error) {
+	r, err := f.archive.Open(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	return &meteredReader{r, f}, nil
+}
+
+// meteredReader counts what is read of the medium.
+type meteredReader struct {
+	io.ReadCloser
+	f *fan
+}
+
+func (m *meteredReader) Read(b []byte) (int, error) {
+	n, err := m.ReadCloser.Read(b)
+	m.f.read.Add(int64(n))
+	return n, err
+}
+
+// gather waits until every node in step has come to a blob.
+func (f *fan) gather(ctx context.Context, fd *feed) error {
+	return f.await(ctx, fd, func() (bool, []*pusher) {
+		if fd.begun {
+			return true, nil
+		}
+		var missing []*pusher
+		for p := range f.inStep {
+			if !fd.known[p] {
+				missing = append(missing, p)
+			}
+		}
+		return len(missing) == 0, missing
+	})
+}
+
+// await waits until a feed is ready. The wait counts against the nodes that are
+// its reason, and when it becomes too much they are dropped. It is called with
+// f.mu held, and gives it away while it waits.
+func (f *fan) await(ctx context.Context, fd *feed, ready func() (bool, []*pusher)) error {
+	tick := time.NewTicker(patience / 10)
+	defer tick.Stop()
+	var blamed []*pusher
+	for since := f.now(); ; {
+		now := f.now()
+		for _, p := range blamed {
+			if f.late[p].add(since, now) > patience {
+				f.drop(p)
+			}
+		}
+		since = now
+		ok, slow := ready()
+		if ok {
+			return nil
+		}
+		blamed = slow
+		changed := fd.changed
+		f.mu.Unlock()
+		select {
+		case <-changed:
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+		f.mu.Lock()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}
+
+// feed is one blob on its way to the nodes in step.
+type feed struct {
+	known   map[*pusher]bool // who has said whether it needs the blob
+	behind  map[*pusher]int  // of those who read along, the chunk that comes next
+	begun   bool
+	content io.ReadCloser
+	left    int64 // bytes not read yet
+	reading bool
+	first   int // the number of chunks[0]
+	chunks  [][]byte
+	err     error
+	changed chan struct{} // closed when any of this changes
+}
+
+func (fd *feed) wake() {
+	close(fd.changed)
+	fd.changed = make(chan struct{})
+}
+
+// end is the number of the chunk that is not read yet.
+func (fd *feed) end() int { return fd.first + len(fd.chunks) }
+
+// release lets a node go, and the chunks that were kept for it.
+func (fd *feed) release(p *pusher) {
+	delete(fd.behind, p)
+	fd.forget()
+}
+
+// forget lets go of chunks that nobody will ask for.
+func (fd *feed) forget() {
+	slowest := fd.end()
+	for _, at := range fd.behind {
+		slowest = min(slowest, at)
+	}
+	if slowest > fd.first {
+		fd.chunks = slices.Delete(fd.chunks, 0, slowest-fd.first)
+		fd.first = slowest
+	}
+	fd.wake()
+}
+
+// slowest are those who keep the window full.
+func (fd *feed) slowest() (who []*pusher) {
+	for p, at := range fd.behind {
+		if at == fd.first {
+			who = append(who, p)
+		}
+	}
+	return who
+}
+
+// lateness is how long others have waited for a node of late.
+type lateness struct {
+	at     time.Time // until when it is counted
+	waited time.Duration
+}
+
+// add counts a wait. Several who wait at once count once.
+func (l *lateness) add(from, to time.Time) time.Duration {
+	if from.Before(l.at) {
+		from = l.at
+	} else {
+		l.waited = max(0, l.waited-time.Duration(forgiveness*float64(from.Sub(l.at))))
+	}
+	if to.After(from) {
+		l.waited += to.Sub(from)
+		l.at = to
+	}
+	return l.waited
+}

@@ -1,0 +1,175 @@
+package importer
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"drayage/pkg/bundle"
+)
+
+// heavy is images of many chunks, one of which is less than a chunk.
+func heavy() *world {
+	w := newWorld()
+	for i := range 6 {
+		r := rand.NewChaCha8([32]byte{byte(i)})
+		raw := make([]byte, 3<<20+i*1000)
+		r.Read(raw)
+		w.add(fmt.Sprintf("quay.io/acme/heavy%d:v1", i), w.content("base", string(raw)))
+	}
+	return w
+}
+
+func pushThrough(t *testing.T, b *bundle.Bundle, nodes ...*node) (*fan, []NodeResult, error) {
+	t.Helper()
+	f := newFan(b.Archive)
+	s := siteOf(nodes...)
+	results, err := pushThroughFan(t.Context(), b, s, f, PushOptions{Client: client(t), Nodes: s.Nodes})
+	return f, results, err
+}
+
+// blobBytes is what one node needs.
+func blobBytes(t *testing.T, b *bundle.Bundle) int64 {
+	t.Helper()
+	w, err := newWork(b, siteOf().Repositories)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.bytes
+}
+
+func TestNodesInStepShareOneRead(t *testing.T) {
+	b := heavy().bundle(t)
+	nodes := []*node{newNode(t), newNode(t), newNode(t)}
+	f, results, err := pushThrough(t, b, nodes...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, n := range nodes {
+		n.check(t, b)
+		if results[i].BytesSent != blobBytes(t, b) {
+			t.Errorf("%+v, want %d bytes sent", results[i], blobBytes(t, b))
+		}
+	}
+	if got, want := f.read.Load(), blobBytes(t, b); got != want {
+		t.Errorf("%d bytes read of the medium for three nodes, want %d", got, want)
+	}
+}
+
+// A node that has some of it needs no more reading, and keeps nobody waiting.
+func TestNodesThatLackDifferentThings(t *testing.T) {
+	b := heavy().bundle(t)
+	nodes := []*node{newNode(t), newNode(t), newNode(t)}
+	if _, _, err := pushThrough(t, b, nodes[1]); err != nil {
+		t.Fatal(err)
+	}
+	for key := range nodes[1].blobs {
+		if strings.Contains(key, "heavy4") {
+			delete(nodes[1].blobs, key)
+		}
+	}
+	nodes[1].manifests = map[string]ocispec.Descriptor{}
+	f, results, err := pushThrough(t, b, nodes...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range nodes {
+		n.check(t, b)
+	}
+	if f.read.Load() > blobBytes(t, b)+4<<20 || results[1].BytesSent > 7<<20 {
+		t.Errorf("%d bytes read, node2 was sent %d", f.read.Load(), results[1].BytesSent)
+	}
+}
+
+// slowly makes a node read bodies at a rate.
+func slowly(n *node, bytesPerSecond int64) {
+	n.otherwise(func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPut && r.ContentLength > 0 {
+			r.Body = io.NopCloser(&slowReader{r.Body, bytesPerSecond})
+		}
+		return false
+	})
+}
+
+type slowReader struct {
+	r    io.Reader
+	rate int64
+}
+
+func (s *slowReader) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p[:min(len(p), 32<<10)])
+	time.Sleep(time.Duration(int64(n) * int64(time.Second) / s.rate))
+	return n, err
+}
+
+// A slow node gets everything too, and the others are not held up by it for
+// longer than their patience.
+func TestSlowNodeFallsOutOfStep(t *testing.T) {
+	b := heavy().bundle(t)
+	nodes := []*node{newNode(t), newNode(t), newNode(t)}
+	slowly(nodes[1], 2<<20) // for each of 4 requests; 36 MiB in all
+	start := time.Now()
+	_, results, err := pushThrough(t, b, nodes...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := time.Since(start)
+	for _, n := range nodes {
+		n.check(t, b)
+	}
+	for _, i := range []int{0, 2} {
+		if took := results[i].Seconds; took > all.Seconds()*0.8 {
+			t.Errorf("%s took %.1f s, the slow one %.1f s", results[i].Node, took, all.Seconds())
+		}
+	}
+	if results[1].BytesSent != blobBytes(t, b) {
+		t.Errorf("the slow node was sent %d bytes, want each once", results[1].BytesSent)
+	}
+}
+
+// A node that takes a connection and then nothing does not hang the others.
+func TestHangingNodeFallsOutOfStep(t *testing.T) {
+	b := heavy().bundle(t)
+	nodes := []*node{newNode(t), newNode(t)}
+	release := make(chan struct{})
+	nodes[1].otherwise(func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPut && r.ContentLength > 1<<20 {
+			<-release
+		}
+		return false
+	})
+	time.AfterFunc(4*time.Second, func() { close(release) })
+	_, results, err := pushThrough(t, b, nodes...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range nodes {
+		n.check(t, b)
+	}
+	if results[0].Seconds > 3.5 || results[1].Seconds < 3.9 {
+		t.Errorf("%+v", results)
+	}
+}
+
+func TestLatenessForgets(t *testing.T) {
+	start := time.Unix(0, 0)
+	at := func(s float64) time.Time { return start.Add(time.Duration(s * float64(time.Second))) }
+	l := &lateness{at: start}
+	for _, c := range []struct{ from, to, want float64 }{
+		{0, 1, 1},   // one waits for it
+		{0.5, 1, 1}, // another one too: that counts once
+		{0.5, 1.5, 1.5},
+		{2.5, 3.5, 2.3}, // a second without: a fifth of it is forgotten
+		{100, 100, 0},
+	} {
+		if got := l.add(at(c.from), at(c.to)).Seconds(); got < c.want-0.01 || got > c.want+0.01 {
+			t.Errorf("%v to %v: %v, want %v", c.from, c.to, got, c.want)
+		}
+	}
+}
