@@ -36,8 +36,9 @@ const (
 // step. Nobody waits for it then, and it reads by itself from where it is, until
 // it comes to a blob that the others have not begun.
 type fan struct {
-	archive *oci.Archive
-	now     func() time.Time
+	archive  *oci.Archive
+	patience time.Duration // patience, but in tests
+	now      func() time.Time
 
 	mu     sync.Mutex
 	inStep map[*pusher]bool
@@ -48,7 +49,7 @@ type fan struct {
 
 func newFan(a *oci.Archive) *fan {
 	return &fan{
-		archive: a, now: time.Now, inStep: map[*pusher]bool{}, late: map[*pusher]*lateness{}, feeds: map[digest.Digest]*feed{},
+		archive: a, patience: patience, now: time.Now, inStep: map[*pusher]bool{}, late: map[*pusher]*lateness{}, feeds: map[digest.Digest]*feed{},
 	}
 }
 
@@ -171,7 +172,7 @@ func (f *fan) await(ctx context.Context, fd *feed, ready func() (bool, []*pusher
 	for since := f.now(); ; {
 		now := f.now()
 		for _, p := range blamed {
-			if f.late[p].add(since, now) > patience {
+			if f.late[p].add(since, now) > f.patience {
 				f.drop(p)
 			}
 		}

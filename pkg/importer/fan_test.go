@@ -26,9 +26,10 @@ func heavy() *world {
 	return w
 }
 
-func pushThrough(t *testing.T, b *bundle.Bundle, nodes ...*node) (*fan, []NodeResult, error) {
+func pushThrough(t *testing.T, b *bundle.Bundle, patience time.Duration, nodes ...*node) (*fan, []NodeResult, error) {
 	t.Helper()
 	f := newFan(b.Archive)
+	f.patience = patience
 	s := siteOf(nodes...)
 	results, err := pushThroughFan(t.Context(), b, s, f, PushOptions{Client: client(t), Nodes: s.Nodes})
 	return f, results, err
@@ -47,7 +48,7 @@ func blobBytes(t *testing.T, b *bundle.Bundle) int64 {
 func TestNodesInStepShareOneRead(t *testing.T) {
 	b := heavy().bundle(t)
 	nodes := []*node{newNode(t), newNode(t), newNode(t)}
-	f, results, err := pushThrough(t, b, nodes...)
+	f, results, err := pushThrough(t, b, time.Hour, nodes...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +67,7 @@ func TestNodesInStepShareOneRead(t *testing.T) {
 func TestNodesThatLackDifferentThings(t *testing.T) {
 	b := heavy().bundle(t)
 	nodes := []*node{newNode(t), newNode(t), newNode(t)}
-	if _, _, err := pushThrough(t, b, nodes[1]); err != nil {
+	if _, _, err := pushThrough(t, b, patience, nodes[1]); err != nil {
 		t.Fatal(err)
 	}
 	for key := range nodes[1].blobs {
@@ -75,7 +76,7 @@ func TestNodesThatLackDifferentThings(t *testing.T) {
 		}
 	}
 	nodes[1].manifests = map[string]ocispec.Descriptor{}
-	f, results, err := pushThrough(t, b, nodes...)
+	f, results, err := pushThrough(t, b, time.Hour, nodes...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +116,7 @@ func TestSlowNodeFallsOutOfStep(t *testing.T) {
 	nodes := []*node{newNode(t), newNode(t), newNode(t)}
 	slowly(nodes[1], 2<<20) // for each of 4 requests; 36 MiB in all
 	start := time.Now()
-	_, results, err := pushThrough(t, b, nodes...)
+	_, results, err := pushThrough(t, b, patience, nodes...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +146,7 @@ func TestHangingNodeFallsOutOfStep(t *testing.T) {
 		return false
 	})
 	time.AfterFunc(4*time.Second, func() { close(release) })
-	_, results, err := pushThrough(t, b, nodes...)
+	_, results, err := pushThrough(t, b, patience, nodes...)
 	if err != nil {
 		t.Fatal(err)
 	}
