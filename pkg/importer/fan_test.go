@@ -115,18 +115,16 @@ func TestSlowNodeFallsOutOfStep(t *testing.T) {
 	b := heavy().bundle(t)
 	nodes := []*node{newNode(t), newNode(t), newNode(t)}
 	slowly(nodes[1], 2<<20) // for each of 4 requests; 36 MiB in all
-	start := time.Now()
 	_, results, err := pushThrough(t, b, patience, nodes...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := time.Since(start)
 	for _, n := range nodes {
 		n.check(t, b)
 	}
 	for _, i := range []int{0, 2} {
-		if took := results[i].Seconds; took > all.Seconds()*0.8 {
-			t.Errorf("%s took %.1f s, the slow one %.1f s", results[i].Node, took, all.Seconds())
+		if results[i].Seconds >= results[1].Seconds {
+			t.Errorf("%s took %.1f s, the slow one %.1f s", results[i].Node, results[i].Seconds, results[1].Seconds)
 		}
 	}
 	if results[1].BytesSent != blobBytes(t, b) {
@@ -145,7 +143,12 @@ func TestHangingNodeFallsOutOfStep(t *testing.T) {
 		}
 		return false
 	})
-	time.AfterFunc(4*time.Second, func() { close(release) })
+	go func() { // it hangs until the other one is whole
+		defer close(release)
+		for end := time.Now().Add(time.Minute); nodes[0].tag("acme/heavy5:v1") == "" && time.Now().Before(end); {
+			time.Sleep(10 * time.Millisecond)
+		}
+	}()
 	_, results, err := pushThrough(t, b, patience, nodes...)
 	if err != nil {
 		t.Fatal(err)
@@ -153,8 +156,8 @@ func TestHangingNodeFallsOutOfStep(t *testing.T) {
 	for _, n := range nodes {
 		n.check(t, b)
 	}
-	if results[0].Seconds > 3.5 || results[1].Seconds < 3.9 {
-		t.Errorf("%+v", results)
+	if results[0].Seconds > 55 {
+		t.Errorf("the other one was held up for as long as it hung: %+v", results)
 	}
 }
 
