@@ -18,6 +18,6 @@ func main() {
 		Description: "   import verify --root sha256:9f86d08... /media/usb/site.bundle.tar\n" +
 			"   import push   --site site.yaml /media/usb/site.bundle.tar\n" +
 			"   import render --site site.yaml -o manifests /media/usb/site.bundle.tar",
-		Commands: []*cli.Command{cmdline.Verify("import"), pushCommand(), renderCommand()},
+		Commands: []*cli.Command{cmdline.Verify("import"), pushCommand(), renderCommand(), serveCommand()},
 	}, os.Args))
 }

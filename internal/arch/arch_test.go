@@ -44,6 +44,7 @@ var ours = house{
 		"pkg/catalog":   {"pkg/manifest", "pkg/oci"},
 		"pkg/plan":      {"pkg/imageset", "pkg/manifest", "pkg/oci", "pkg/release", "pkg/catalog", "pkg/signature", "internal/progress"},
 		"pkg/bundle":    {"pkg/manifest", "pkg/oci", "internal/progress", "internal/durable"},
+		"pkg/serve":     {"pkg/bundle", "pkg/mirror", "pkg/oci", "pkg/site"},
 		"pkg/importer":  {"pkg/bundle", "pkg/manifest", "pkg/mirror", "pkg/oci", "pkg/site", "internal/progress"},
 
 		"internal/arch":       {},
