@@ -16,6 +16,7 @@
 //	signatures     those of the releases, as their stores have them
 //	unsigned       the releases whose signature somebody chose not to check
 //	catalogs       how each pruned catalog image was made, so that it can be made again
+//	graph          how the image with the update graph was made, likewise
 //	blobs          every blob of the bundle but the packing list itself, in the order of the tar
 //
 // Encoding is canonical: the same Manifest gives the same bytes, and [Decode]
@@ -52,6 +53,7 @@ const (
 	RoleRegistry   Role = "registry"   // the registry that the nodes run
 	RoleRelease    Role = "release"    // an OpenShift release image
 	RoleComponent  Role = "component"  // an image that a release names
+	RoleGraph      Role = "graph"      // the update graph for the cluster's own update service, made by us
 	RoleCatalog    Role = "catalog"    // a pruned operator catalog, made by us
 	RoleOperator   Role = "operator"   // an operator bundle image or an image related to one
 	RoleAdditional Role = "additional" // an image that the image set names itself
@@ -59,7 +61,9 @@ const (
 )
 
 // Roles lists every role in order.
-var Roles = []Role{RoleRegistry, RoleRelease, RoleComponent, RoleCatalog, RoleOperator, RoleAdditional, RoleSignature}
+var Roles = []Role{
+	RoleRegistry, RoleRelease, RoleComponent, RoleGraph, RoleCatalog, RoleOperator, RoleAdditional, RoleSignature,
+}
 
 // Manifest is the packing list of one bundle.
 type Manifest struct {
@@ -71,16 +75,19 @@ type Manifest struct {
 	Signatures []Signature `json:"signatures,omitempty"`
 	// Unsigned names the releases (4.12.0-x86_64) whose signature was not
 	// checked because a person typed that it should not be.
-	Unsigned []string             `json:"unsigned,omitempty"`
-	Catalogs []Catalog            `json:"catalogs,omitempty"`
-	Blobs    []ocispec.Descriptor `json:"blobs"`
+	Unsigned []string  `json:"unsigned,omitempty"`
+	Catalogs []Catalog `json:"catalogs,omitempty"`
+	// Graph is there exactly when an image with the role graph is.
+	Graph *UpdateGraph         `json:"graph,omitempty"`
+	Blobs []ocispec.Descriptor `json:"blobs"`
 }
 
 // Image is one image of a bundle.
 type Image struct {
 	// Name is the full source reference, as [Ref.String] writes it: the name
 	// under which the bundle's index.json lists the image. A catalog's name is
-	// the reference of the catalog it was pruned from.
+	// the reference of the catalog it was pruned from, the update graph's is made
+	// up: [UpdateGraph.Name].
 	Name string `json:"name"`
 	Role Role   `json:"role"`
 	// Release is "<version>-<arch>" (4.12.0-x86_64), for a release and its components.

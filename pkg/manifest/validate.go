@@ -24,8 +24,8 @@ const MaxBytes = 1 << 50
 // components that make a tag, digests that are sha256, sizes that are not
 // negative and add up to at most [MaxBytes], images in order and each once,
 // every image's descriptor among the blobs, no blob twice, a record for every
-// catalog image, in the order of their names, sigstore attachments of what
-// travels. What is free text can be printed.
+// catalog image, in the order of their names, one for the update graph, sigstore
+// attachments of what travels. What is free text can be printed.
 // An image or a catalog is reported with the first thing that is wrong with it.
 func (m *Manifest) Validate() error {
 	var errs []error
@@ -61,6 +61,7 @@ func (m *Manifest) Validate() error {
 	}
 	errs = append(errs, m.checkSignatures()...)
 	errs = append(errs, m.checkAttachments(blobs)...)
+	errs = append(errs, m.checkGraph()...)
 	return errors.Join(append(errs, m.checkCatalogNames()...)...)
 }
 
