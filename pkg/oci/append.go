@@ -15,6 +15,9 @@ import (
 type AppendOptions struct {
 	// Cmd replaces the image's command; nil keeps it.
 	Cmd []string
+	// Entrypoint replaces the image's entrypoint; nil keeps it, an empty list
+	// leaves the image without one.
+	Entrypoint []string
 	// Labels are added to the config's.
 	Labels map[string]string
 	// Comment is the history entry of the layer.
@@ -98,6 +101,12 @@ func appendConfig(raw []byte, diffID digest.Digest, o AppendOptions) ([]byte, er
 	rootfs["diff_ids"] = append(ids, diffID.String())
 	if o.Cmd != nil {
 		run["Cmd"] = o.Cmd
+	}
+	switch {
+	case len(o.Entrypoint) > 0:
+		run["Entrypoint"] = o.Entrypoint
+	case o.Entrypoint != nil:
+		delete(run, "Entrypoint")
 	}
 	labels, _ := run["Labels"].(map[string]any)
 	if labels == nil {

@@ -117,3 +117,20 @@ func TestAppendToConfigsOfAllShapes(t *testing.T) {
 		})
 	}
 }
+
+func TestAppendChangesTheEntrypointOnRequest(t *testing.T) {
+	const config = `{"config":{"Entrypoint":["/old"]},"rootfs":{"diff_ids":[]}}`
+	for _, c := range []struct {
+		entrypoint []string
+		want       string
+	}{
+		{nil, `"config":{"Entrypoint":["/old"],"Labels":{}}`},
+		{[]string{"/new", "-x"}, `"config":{"Entrypoint":["/new","-x"],"Labels":{}}`},
+		{[]string{}, `"config":{"Labels":{}}`},
+	} {
+		got, err := appendConfig([]byte(config), "sha256:x", AppendOptions{Entrypoint: c.entrypoint})
+		if err != nil || !strings.Contains(string(got), c.want) {
+			t.Errorf("%q: %s, %v", c.entrypoint, got, err)
+		}
+	}
+}
