@@ -24,7 +24,7 @@ var badOnceAccepted = map[string]struct{ text, want string }{
 	"release for two architectures": {head + "  platform:\n    architectures: [amd64, arm64]\n    release: example.com/ocp:4.12.0-x86_64\n",
 		"x.yaml:6: mirror.platform.release: is one image, but architectures asks for 2: want one architecture, or channels"},
 	"only blocked images": {head + "  blockedImages: [{name: a}]\n",
-		"x.yaml:3: mirror: asks for nothing: want a platform.release, platform.channels, operators or additionalImages"},
+		"x.yaml:3: mirror: asks for nothing: want a platform.release, platform.channels, platform.graph, operators or additionalImages"},
 
 	"channel twice": {platform + "    - {name: stable-4.12}\n    - {name: stable-4.14}\n    - {name: stable-4.12, minVersion: 4.12.3}\n",
 		`x.yaml:8: mirror.platform.channels[2].name: "stable-4.12", the same as channels[0]`},

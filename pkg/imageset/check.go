@@ -28,7 +28,7 @@ func (c checker) config(cfg *Config) {
 	c.blocked(m.BlockedImages)
 	p := m.Platform
 	if p.Release == "" && len(p.Channels) == 0 && !p.Graph && len(m.Operators) == 0 && len(m.AdditionalImages) == 0 {
-		c.Missingf("mirror", "asks for nothing: want a platform.release, platform.channels, operators or additionalImages")
+		c.Missingf("mirror", "asks for nothing: want a platform.release, platform.channels, platform.graph, operators or additionalImages")
 	}
 }
 

@@ -40,7 +40,7 @@
 // not do yet: fields, and what fields may not hold yet (several channels, say).
 // What is in the table is "not supported yet", with its path and line. The zero
 // value of such a field (false, 0, "", an empty list or mapping) asks for nothing
-// more than leaving the field out does; it is accepted, so that "graph: false"
+// more than leaving the field out does; it is accepted, so that "archiveSize: 0"
 // need not be deleted. What oc-mirror does not know either is an unknown key.
 // Files for oc-mirror v1 (v1alpha2) have to be converted first.
 //

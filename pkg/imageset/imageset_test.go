@@ -103,11 +103,11 @@ var badImageSets = map[string]struct{ text, want string }{
 		`x.yaml:2: kind: "DeleteImageSetConfiguration", want ImageSetConfiguration` +
 			"\nx.yaml:3: delete: not supported yet: it belongs to a DeleteImageSetConfiguration"},
 	"asks for nothing": {head,
-		"x.yaml:3: mirror: asks for nothing: want a platform.release, platform.channels, operators or additionalImages"},
+		"x.yaml:3: mirror: asks for nothing: want a platform.release, platform.channels, platform.graph, operators or additionalImages"},
 	"only an architecture": {head + "  platform: {architectures: [amd64]}\n",
-		"x.yaml:3: mirror: asks for nothing: want a platform.release, platform.channels, operators or additionalImages"},
+		"x.yaml:3: mirror: asks for nothing: want a platform.release, platform.channels, platform.graph, operators or additionalImages"},
 	"no mirror": {"apiVersion: mirror.openshift.io/v2alpha1\nkind: ImageSetConfiguration\n",
-		"x.yaml: mirror: asks for nothing: want a platform.release, platform.channels, operators or additionalImages"},
+		"x.yaml: mirror: asks for nothing: want a platform.release, platform.channels, platform.graph, operators or additionalImages"},
 	"unknown key": {head + "  platform:\n    chanels:\n    - {name: stable-4.12}\n",
 		"x.yaml:5: mirror.platform.chanels: unknown key (did you mean channels?)"},
 
@@ -166,8 +166,8 @@ var badImageSets = map[string]struct{ text, want string }{
 	"image as a word": {head + "  additionalImages:\n  - registry:2\n",
 		`x.yaml:5: mirror.additionalImages[0]: want a mapping, found "registry:2"`},
 
-	"everything at once": {head + "  platform:\n    graph: true\n    architectures: [x86_64]\n  operators:\n  - catalog: example.com/index\n    targetTag: x\n  additionalImages:\n  - nme: a\n  - name: a:b:c\n",
-		"x.yaml:5: mirror.platform.graph: not supported yet\n" +
+	"everything at once": {head + "  platform:\n    kubeVirtContainer: true\n    architectures: [x86_64]\n  operators:\n  - catalog: example.com/index\n    targetTag: x\n  additionalImages:\n  - nme: a\n  - name: a:b:c\n",
+		"x.yaml:5: mirror.platform.kubeVirtContainer: not supported yet: name the image under additionalImages\n" +
 			`x.yaml:6: mirror.platform.architectures[0]: "x86_64" is called amd64 here` + "\n" +
 			`x.yaml:8: mirror.operators[0].catalog: "example.com/index": has neither a tag nor a digest` + "\n" +
 			"x.yaml:9: mirror.operators[0].targetTag: not supported yet\n" +
@@ -203,7 +203,6 @@ func TestEveryUnsupportedFieldIsRefused(t *testing.T) {
 		{image, "delete: {operators: []}", "delete"},
 		{image, "  helm: {repositories: [{name: a, url: b}]}", "mirror.helm"},
 		{image, "  samples: [{name: a}]", "mirror.samples"},
-		{channel, "    graph: true", "mirror.platform.graph"},
 		{channel, "    kubeVirtContainer: true", "mirror.platform.kubeVirtContainer"},
 		{channel, "    platforms: " + platforms, "mirror.platform.platforms"},
 		{operator + "    full: true\n", "    targetCatalog: a/b", "mirror.operators[0].targetCatalog"},

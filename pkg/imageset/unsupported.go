@@ -31,7 +31,6 @@ var unsupported = table{
 	"mirror.samples": sampleNames,
 
 	severalArchitectures:                "want one, or multi",
-	"mirror.platform.graph":             "",
 	"mirror.platform.kubeVirtContainer": nameIt,
 	"mirror.platform.platforms":         "use architectures",
 

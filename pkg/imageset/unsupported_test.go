@@ -18,8 +18,6 @@ var switches = []struct {
 		Mirror{AdditionalImages: imageAlone, Platform: Platform{Architectures: []string{"arm64", "multi"}}}},
 	{okdChannel, "  platform: {channels: [{name: a, type: okd, " + oneVersionOnly + "}]}\n",
 		channels(Channel{Name: "a", Type: "okd", MinVersion: "4.12.0", MaxVersion: "4.12.0"})},
-	{"mirror.platform.graph", "  platform: {graph: true}\n",
-		Mirror{Platform: Platform{Graph: true}}},
 
 	{"mirror.operators[].targetCatalog", "  operators: [{catalog: 'a/index:v1', full: true, targetCatalog: site/my-index}]\n",
 		Mirror{Operators: []Operator{{Catalog: "a/index:v1", Full: true, TargetCatalog: "site/my-index"}}}},
@@ -54,6 +52,8 @@ var supported = []struct {
 		channels(Channel{Name: "a", MinVersion: "4.12.0-rc.1", MaxVersion: "4.14.20"})},
 	{"mirror.platform.channels[].shortestPath", "  platform: {channels: [{name: a, shortestPath: true, " + oneVersionOnly + "}]}\n",
 		channels(Channel{Name: "a", MinVersion: "4.12.0", MaxVersion: "4.12.0", ShortestPath: true})},
+	{"mirror.platform.graph", "  platform: {graph: true}\n",
+		Mirror{Platform: Platform{Graph: true}}},
 	{"mirror.platform.channels[].full", "  platform: {channels: [{name: a, full: true}]}\n",
 		channels(Channel{Name: "a", Full: true})},
 }
@@ -133,14 +133,14 @@ func TestEveryLineThatCanBeTakenOutIsTested(t *testing.T) {
 }
 
 // TestRefusedFieldsAreEmpty is about a field's type too: nobody should learn
-// that a field which is not supported has to be a truth value.
+// that a field which is not supported has to be a string.
 func TestRefusedFieldsAreEmpty(t *testing.T) {
 	for text, want := range map[string]string{
-		"  platform: {graph: 4}\n":                      "x.yaml:4: mirror.platform.graph: not supported yet",
-		image + "  helm: {local: [{name: a}]}\n":        "x.yaml:5: mirror.helm: not supported yet: helm charts are not carried; list their images under additionalImages",
-		"  platform: {grap: true}\n":                    "x.yaml:4: mirror.platform.grap: unknown key (did you mean graph?)",
-		"  platform: {channels: several}\n":             `x.yaml:4: mirror.platform.channels: want a list, found "several"`,
-		"  platform: {architecture: [amd64]}\n" + image: "x.yaml:4: mirror.platform.architecture: unknown key (did you mean architectures?)",
+		"  operators: [{catalog: 'a:1', full: true, targetTag: [4]}]\n": "x.yaml:4: mirror.operators[0].targetTag: not supported yet",
+		image + "  helm: {local: [{name: a}]}\n":                        "x.yaml:5: mirror.helm: not supported yet: helm charts are not carried; list their images under additionalImages",
+		"  platform: {grap: true}\n":                                    "x.yaml:4: mirror.platform.grap: unknown key (did you mean graph?)",
+		"  platform: {channels: several}\n":                             `x.yaml:4: mirror.platform.channels: want a list, found "several"`,
+		"  platform: {architecture: [amd64]}\n" + image:                 "x.yaml:4: mirror.platform.architecture: unknown key (did you mean architectures?)",
 	} {
 		if _, err := Decode("x.yaml", []byte(head+text)); fmt.Sprint(err) != want {
 			t.Errorf("got  %v\nwant %s", err, want)
