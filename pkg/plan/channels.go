@@ -10,11 +10,18 @@ import (
 	"drayage/pkg/release"
 )
 
-// GraphOptions say where update graphs come from and how they are read. They
-// count only when channels ask for more than one version by name.
+// GraphOptions say where update graphs come from and how they are read. But for
+// Data and BaseImage they count only when channels ask for more than one version
+// by name.
 type GraphOptions struct {
 	// URL is the update service.
 	URL string
+	// Data is the address of the update graph's data, which travels when the
+	// image set asks for it, or a file with it. Empty means as
+	// [graphdata.DefaultURL] tells from URL.
+	Data string
+	// BaseImage is what the data is put on; empty means [graphdata.DefaultBase].
+	BaseImage string
 	// Files are saved graphs by the names of their channels, used in place of
 	// the service. The name "" stands for any channel that is not named.
 	Files map[string]string

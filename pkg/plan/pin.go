@@ -12,7 +12,9 @@ import (
 
 // Pin makes the content of a saved packing list available again: every image by
 // the digest that was planned, every pruned catalog made anew from the source
-// that was planned. It fails when anything differs from the plan, so that what
+// that was planned, the
+// image with the update graph from the base that was planned and the data as it
+// is now. It fails when anything differs from the plan, so that what
 // is built is what was looked at.
 func Pin(ctx context.Context, m *manifest.Manifest, source *oci.Source, o Options) (*Plan, error) {
 	if err := o.Signatures.Keyring.CheckManifest(m, o.Signatures.Now); err != nil {
@@ -28,6 +30,9 @@ func Pin(ctx context.Context, m *manifest.Manifest, source *oci.Source, o Option
 		if err := p.remake(ctx, m, c); err != nil {
 			return nil, err
 		}
+	}
+	if err := p.remakeGraph(ctx, m); err != nil {
+		return nil, err
 	}
 	p.list = *m
 	p.list.Images = append([]manifest.Image(nil), m.Images...)

@@ -80,6 +80,7 @@ func Make(ctx context.Context, cfg *imageset.Config, source *oci.Source, o Optio
 	err := errors.Join(
 		p.named(ctx, registry, manifest.Image{Role: manifest.RoleRegistry}),
 		p.releases(ctx, cfg),
+		p.graphImage(ctx, cfg),
 		p.catalogs(ctx, cfg),
 		p.additional(ctx, cfg),
 	)
@@ -345,6 +346,9 @@ func (p *planner) fetchOne(ctx context.Context, i *manifest.Image) error {
 	ref, err := manifest.ParseRef(i.Name)
 	if err != nil {
 		return err
+	}
+	if i.Role == manifest.RoleGraph {
+		return nil // made here, under a name where nothing can be had
 	}
 	if i.Descriptor.MediaType == "" {
 		if i.Descriptor, err = p.content.Resolve(ctx, ref.String()); err != nil {

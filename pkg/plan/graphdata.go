@@ -1,0 +1,103 @@
+package plan
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"drayage/pkg/graphdata"
+	"drayage/pkg/imageset"
+	"drayage/pkg/manifest"
+)
+
+// graphImage adds the image with the update graph, if the image set asks for it.
+func (p *planner) graphImage(ctx context.Context, cfg *imageset.Config) error {
+	if !cfg.Mirror.Platform.Graph {
+		return nil
+	}
+	data, _, err := p.graphData(ctx)
+	if err != nil {
+		return err
+	}
+	ref, err := manifest.ParseRef(cmp.Or(p.Graph.BaseImage, graphdata.DefaultBase))
+	if err != nil {
+		return err
+	}
+	base, err := p.content.Resolve(ctx, ref.String())
+	if err != nil {
+		return err
+	}
+	g := manifest.UpdateGraph{Base: ref.String(), BaseDigest: base.Digest, Platform: p.platform, Data: data.Digest()}
+	desc, err := p.makeGraph(ctx, ref, base, g.Platform, data)
+	if err != nil {
+		return err
+	}
+	p.list.Graph = &g
+	p.add(manifest.Image{Name: g.Name(), Role: manifest.RoleGraph, Descriptor: desc})
+	return nil
+}
+
+// graphData reads the update graph's data from where it is, which comes back
+// too. The address is told from that of the update service if nobody says it.
+func (p *planner) graphData(ctx context.Context) (data *graphdata.Data, from string, err error) {
+	if from = p.Graph.Data; from == "" {
+		if from, err = graphdata.DefaultURL(p.Graph.URL); err != nil {
+			return nil, "", err
+		}
+	}
+	p.Progress.Note("", "reading the data of the update graph")
+	get := func(ctx context.Context, url, accept string, most int64) ([]byte, error) {
+		raw, _, err := p.source.Document(ctx, url, accept, most)
+		return raw, err
+	}
+	data, err = graphdata.Read(ctx, get, from)
+	return data, from, err
+}
+
+// makeGraph puts the data on the base image for a platform. The base itself does
+// not travel; its layers do.
+func (p *planner) makeGraph(ctx context.Context, ref manifest.Ref, base ocispec.Descriptor, platform string, data *graphdata.Data) (ocispec.Descriptor, error) {
+	img, err := p.content.ForPlatform(base, platform)
+	if err != nil {
+		return img, fmt.Errorf("%s: %w", ref, err)
+	}
+	if err := p.content.AddImage(ctx, ref.Repository, img); err != nil {
+		return img, err
+	}
+	return graphdata.Make(ctx, p.content, graphdata.Request{Base: ref.String(), Image: img, Data: data})
+}
+
+// remakeGraph makes the image with the update graph again and compares it with
+// the plan.
+func (p *planner) remakeGraph(ctx context.Context, m *manifest.Manifest) error {
+	planned, there := m.GraphImage()
+	if m.Graph == nil || !there {
+		return nil
+	}
+	data, from, err := p.graphData(ctx)
+	if err != nil {
+		return err
+	}
+	if data.Digest() != m.Graph.Data {
+		return fmt.Errorf("graph data: %s is %s, planned was %s: it has changed since", graphdata.Shown(from), data.Digest(), m.Graph.Data)
+	}
+	ref, err := manifest.ParseRef(m.Graph.Base)
+	if err != nil {
+		return err
+	}
+	pinned := manifest.Ref{Repository: ref.Repository, Digest: m.Graph.BaseDigest}
+	base, err := p.content.Resolve(ctx, pinned.String())
+	if err != nil {
+		return err
+	}
+	desc, err := p.makeGraph(ctx, ref, base, m.Graph.Platform, data)
+	if err != nil {
+		return err
+	}
+	if desc.Digest != planned.Descriptor.Digest {
+		return fmt.Errorf("%s: made again it is %s, planned was %s: the plan was made by another version of this program", planned.Name, desc.Digest, planned.Descriptor.Digest)
+	}
+	return nil
+}
