@@ -108,6 +108,7 @@ func checkRepositories(d *strictyaml.Document, r Repositories) {
 	seen := map[string]string{}
 	for _, f := range []struct{ field, repo string }{
 		{"release", r.Release}, {"registry", r.Registry}, {"operators", r.Operators},
+		{"graph", r.Graph}, {"updates", r.Updates},
 	} {
 		path := "repositories." + f.field
 		first, twice := seen[f.repo]

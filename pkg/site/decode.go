@@ -27,7 +27,10 @@ func Decode(file string, data []byte) (*Site, error) {
 
 // DefaultRepositories are those of a site that names none.
 func DefaultRepositories() Repositories {
-	return Repositories{Release: "ocp4/openshift", Registry: "registry", Operators: "olm-mirror"}
+	return Repositories{
+		Release: "ocp4/openshift", Registry: "registry", Operators: "olm-mirror",
+		Graph: "ocp4/graph-data", Updates: "ocp4/updates",
+	}
 }
 
 // defaults is what holds for every field that the file leaves out.

@@ -32,7 +32,9 @@
 //	registry.localhostFirst  a node asks its own registry first; default true
 //	repositories.release     default ocp4/openshift
 //	repositories.registry    default registry
-//	repositories.operators   default olm-mirror; the three are different
+//	repositories.operators   default olm-mirror
+//	repositories.graph       default ocp4/graph-data
+//	repositories.updates     default ocp4/updates; all of them are different
 //	catalogHost              host or host:port, not a node's; default dummyregistry.io:5000
 //
 // Names, hosts and repositories are in lower case. IPv6 literals are refused: the
@@ -85,4 +87,9 @@ type Repositories struct {
 	Release   string `yaml:"release"`   // release images and their components
 	Registry  string `yaml:"registry"`  // the registry's own image
 	Operators string `yaml:"operators"` // prefix of everything that catalogs name
+	Graph     string `yaml:"graph"`     // the image with the update graph
+	// Updates holds the release images once more, and nothing else, where an
+	// update graph travels: the update service reads every image that has a tag
+	// in the repository that it is given.
+	Updates string `yaml:"updates"`
 }

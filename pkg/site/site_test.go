@@ -36,7 +36,7 @@ func TestTheExampleOfThePackageCommentIsRead(t *testing.T) {
 		APIVersion: APIVersion, Kind: Kind, OpenShift: "4.9",
 		Nodes:        []Node{{"node1", "10.10.21.174"}, {"node2", "10.10.21.175"}, {"node3", "10.10.21.176"}},
 		Registry:     Registry{Port: 5000, PlainHTTP: true, LocalhostFirst: true},
-		Repositories: Repositories{"ocp4/openshift", "registry", "olm-mirror"},
+		Repositories: Repositories{Release: "ocp4/openshift", Registry: "registry", Operators: "olm-mirror", Graph: "ocp4/graph-data", Updates: "ocp4/updates"},
 		CatalogHost:  "dummyregistry.io:5000",
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -53,7 +53,7 @@ func TestDefaults(t *testing.T) {
 		APIVersion: APIVersion, Kind: Kind, OpenShift: "4.12",
 		Nodes:        []Node{{"node1", "10.0.0.1"}},
 		Registry:     Registry{Port: 5000, PlainHTTP: false, LocalhostFirst: true},
-		Repositories: Repositories{"ocp4/openshift", "registry", "olm-mirror"},
+		Repositories: Repositories{Release: "ocp4/openshift", Registry: "registry", Operators: "olm-mirror", Graph: "ocp4/graph-data", Updates: "ocp4/updates"},
 		CatalogHost:  "dummyregistry.io:5000",
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -70,7 +70,7 @@ func TestWhatIsGivenReplacesItsDefaultAlone(t *testing.T) {
 	if want := (Registry{Port: 5000}); got.Registry != want {
 		t.Errorf("registry is %+v, want %+v", got.Registry, want)
 	}
-	if want := (Repositories{"ocp4/openshift", "registry", "a/b_c-d.e"}); got.Repositories != want {
+	if want := (Repositories{Release: "ocp4/openshift", Registry: "registry", Operators: "a/b_c-d.e", Graph: "ocp4/graph-data", Updates: "ocp4/updates"}); got.Repositories != want {
 		t.Errorf("repositories are %+v, want %+v", got.Repositories, want)
 	}
 	if got.CatalogHost != "catalogs.example" {
@@ -193,6 +193,9 @@ var badSites = map[string]struct{ text, want string }{
 		"x.yaml:5: repositories.release: 129 bytes, want at most 128"},
 	"repository twice": {head + oneNode + "repositories:\n  release: a\n  operators: a\n",
 		"x.yaml:7: repositories.operators: a is repositories.release too"},
+	"repositories of the update graph": {head + oneNode + "repositories:\n  graph: Graph\n  updates: ocp4/openshift\n",
+		`x.yaml:6: repositories.graph: "Graph" is no repository path in lower case, like ocp4/openshift` + "\n" +
+			"x.yaml:7: repositories.updates: ocp4/openshift is repositories.release too"},
 	"repository that is another's default": {head + oneNode + "repositories:\n  operators: registry\n",
 		"x.yaml:6: repositories.operators: registry is repositories.registry too"},
 
