@@ -40,6 +40,8 @@ func repository(img manifest.Image, ref manifest.Ref, r site.Repositories) (stri
 		return r.Release, nil
 	case manifest.RoleRegistry:
 		return r.Registry, nil
+	case manifest.RoleGraph:
+		return r.Graph, nil
 	case manifest.RoleCatalog:
 		return r.Operators + "/" + indexName(ref), nil
 	case manifest.RoleOperator:

@@ -9,14 +9,18 @@
 //
 //	release     <release repository>:<version>-<arch>
 //	component   <release repository>:<version>-<arch>-<component>
+//	graph       <graph repository>:<tag>
 //	registry    <registry repository>:<tag>
 //	catalog     <operators repository>/<index name>:<tag>
 //	operator    <operators repository and source path, flattened to two components>:<tag>
 //	additional  <source path>:<tag>, or what the image set says
 //	signature   beside the image that it signs: <its repository>:sha256-<hex>.sig
 //
-// The first two are the names of "oc adm release mirror", the operator images'
-// those of "oc adm catalog mirror", so that nodes that were filled with these
+// With a graph, each release stands at <updates repository>:<version>-<arch> as
+// well, see [UpdateService].
+//
+// Releases and components have the names of "oc adm release mirror", operator
+// images those of "oc adm catalog mirror", so that nodes that were filled with these
 // tools hold the same images under the same names. [Tag] gives the tag. The
 // index name is the last component of the catalog's path.
 //
@@ -57,9 +61,10 @@ type Placement struct {
 // Placements says where every image of m stands on a node, sorted by repository,
 // tag, source and catalog. Each image has one placement for each role that it is
 // listed with, but a sigstore attachment has one in every repository that holds
-// what it signs. Two images may share a place when their digest is the same. The
-// error joins every name that is no valid reference and every
-// place that two images with different digests want.
+// what it signs, and a release has two when an update graph travels. Two images
+// may share a place when their digest is the same. The error joins every name
+// that is no valid reference and every place that two images with different
+// digests want.
 func Placements(m *manifest.Manifest, r site.Repositories) ([]Placement, error) {
 	var all []Placement
 	var errs []error
@@ -84,6 +89,8 @@ func Placements(m *manifest.Manifest, r site.Repositories) ([]Placement, error) 
 		}
 		all = append(all, places...)
 	}
+	updates, err := updatePlacements(m, r)
+	all, errs = append(all, updates...), append(errs, err)
 	slices.SortStableFunc(all, comparePlacements)
 	if err := errors.Join(append(errs, collisions(all)...)...); err != nil {
 		return nil, err

@@ -20,10 +20,11 @@ const (
 	ConcernRegistry   Concern = "registry"
 	ConcernOperators  Concern = "operators"
 	ConcernCatalog    Concern = "catalog"
+	ConcernGraph      Concern = "graph"
 	ConcernAdditional Concern = "additional"
 )
 
-var concerns = []Concern{ConcernRelease, ConcernRegistry, ConcernOperators, ConcernCatalog, ConcernAdditional}
+var concerns = []Concern{ConcernRelease, ConcernRegistry, ConcernOperators, ConcernCatalog, ConcernGraph, ConcernAdditional}
 
 // A release names its components under productRepositories, and a cluster asks
 // for a release as releaseRepository@digest, wherever it was fetched from.
@@ -60,7 +61,7 @@ type need struct {
 
 // Rules groups what the cluster has to know to find every image of m on the
 // site's nodes: release, registry, operators (a group for each catalog, by
-// name), catalog, additional. A source belongs to the first group that needs
+// name), catalog, graph, additional. A source belongs to the first group that needs
 // it; a later one adds its repository there if it is another one, and a group
 // with no source of its own is left out. The rules are for digests: see
 // [TagOnly]. The error joins names that do not parse, what [Catalogs] finds,
@@ -77,6 +78,11 @@ func Rules(m *manifest.Manifest, s *site.Site) ([]Group, error) {
 	for _, c := range catalogs {
 		needs = append(needs, need{ConcernCatalog, "", c.Source, c.Repository})
 	}
+	graph, err := graphNeeds(m, s)
+	if err != nil {
+		return nil, err
+	}
+	needs = append(needs, graph...)
 	slices.SortFunc(needs, compareNeeds)
 	return fold(needs), nil
 }
@@ -90,7 +96,7 @@ func imageNeeds(m *manifest.Manifest, r site.Repositories, catalogs []Catalog) (
 	var errs []error
 	for _, img := range m.Images {
 		switch img.Role {
-		case manifest.RoleCatalog:
+		case manifest.RoleCatalog, manifest.RoleGraph:
 			continue // the cluster asks for it under the catalog host
 		case manifest.RoleSignature:
 			continue // it is found where the image is that it signs
