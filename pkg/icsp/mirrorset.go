@@ -130,6 +130,7 @@ func entrySize(e entry) (int, error) {
 const (
 	nameRelease    = "example"
 	nameRegistry   = "registry"
+	nameGraph      = "update-service"
 	nameAdditional = "additional"
 )
 
@@ -141,6 +142,8 @@ func objectName(g mirror.Group, i int, s *site.Site) string {
 		name = nameRelease
 	case mirror.ConcernRegistry:
 		name = nameRegistry
+	case mirror.ConcernGraph:
+		name = nameGraph
 	case mirror.ConcernAdditional:
 		name = nameAdditional
 	case mirror.ConcernCatalog:
@@ -157,7 +160,7 @@ func objectName(g mirror.Group, i int, s *site.Site) string {
 func catalogSetName(host string) string {
 	host, _, _ = strings.Cut(host, ":")
 	name, _, _ := strings.Cut(strings.ToLower(host), ".")
-	if name == nameRelease || name == nameRegistry || name == nameAdditional {
+	if name == nameRelease || name == nameRegistry || name == nameGraph || name == nameAdditional {
 		name += "-catalog"
 	}
 	return name

@@ -1,8 +1,8 @@
 // Package icsp renders the cluster objects that say where images are: mirror
 // sets, which send a cluster that asks for a source to the site's nodes, a
-// CatalogSource for each pruned catalog, and the ConfigMaps with the signatures
-// of releases. It knows names and facts only: the
-// same manifest and the same site give the same bytes.
+// CatalogSource for each pruned catalog, the ConfigMaps with the signatures of
+// releases, and the UpdateService that offers them. It knows names and facts
+// only: the same manifest and the same site give the same bytes.
 //
 // # Kinds
 //
@@ -20,7 +20,10 @@
 //	operators   <catalog>-0, with the label operators.openshift.org/catalog, as from "oc adm catalog mirror"
 //	catalog     the first label of the catalog host (dummyregistry), with the same label;
 //	            with "-catalog" behind it when that is one of the fixed names here
+//	graph       update-service
 //	additional  additional
+//
+// The UpdateService is called update-service-oc-mirror, as "oc mirror" calls it.
 //
 // An object of more than [MaxSize] bytes is split: the operators' parts count
 // on (<catalog>-1), the others' second part is example-1.
@@ -55,7 +58,9 @@ type Object struct {
 }
 
 // Render makes the objects in the order in which they are to be applied: the
-// releases' signatures, without which a cluster refuses an update, mirror sets (release, registry, operators, catalog, additional), then CatalogSources.
+// releases' signatures, without which a cluster refuses an update, mirror sets
+// (release, registry, operators, catalog, graph, additional), CatalogSources, and
+// last the UpdateService, which a cluster without its operator does not take.
 // The error joins everything that is wrong with the names: what [mirror.Rules]
 // finds, or else each source and mirror that the cluster would refuse, and
 // objects that get the same name. A site without a version is an error too.
@@ -83,6 +88,9 @@ func Render(m *manifest.Manifest, s *site.Site) ([]Object, error) {
 	}
 	sources, err := catalogSources(catalogs)
 	objects = append(objects, sources...)
+	errs = append(errs, err)
+	service, err := updateService(m, s)
+	objects = append(objects, service...)
 	errs = append(errs, err, checkNames(objects))
 	if err := errors.Join(errs...); err != nil {
 		return nil, err

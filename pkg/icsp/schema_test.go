@@ -27,6 +27,9 @@ type schema struct {
 func (s schema) violations(path string, v any) []string {
 	var found []string
 	add := func(format string, a ...any) { found = append(found, path+": "+fmt.Sprintf(format, a...)) }
+	if n, ok := v.(float64); ok && s.Type == "integer" && n == float64(int64(n)) {
+		return nil
+	}
 	if s.Type != "" && s.Type != typeOf(v) {
 		add("%s, want %s", typeOf(v), s.Type)
 		return found
