@@ -69,6 +69,9 @@ func printBundle(c *cli.Context, path string, b *bundle.Bundle) error {
 	for _, r := range m.Releases() {
 		fmt.Fprintf(c.App.Writer, "\nrelease %s: %s\n", r.Release, provenance(m, r.Release))
 	}
+	if g := m.Graph; g != nil {
+		fmt.Fprintf(c.App.Writer, "\nupdate graph %s, on %s %s for %s\n", g.Data, g.Base, g.BaseDigest, g.Platform)
+	}
 	for _, cat := range m.Catalogs {
 		fmt.Fprintf(c.App.Writer, "\ncatalog %s, pruned from %s:\n", cat.Name, cat.Source)
 		for _, p := range cat.Packages {

@@ -11,6 +11,7 @@ import (
 
 	"drayage/internal/cmdline"
 	"drayage/internal/progress"
+	"drayage/pkg/graphdata"
 	"drayage/pkg/imageset"
 	"drayage/pkg/manifest"
 	"drayage/pkg/oci"
@@ -30,6 +31,8 @@ func sourceFlags() []cli.Flag {
 		&cli.StringFlag{Name: "graph-url", Usage: "the update service, for channels with more than one version: `URL`; else UPDATE_URL_OVERRIDE or Red Hat's"},
 		&cli.StringSliceFlag{Name: "graph", Usage: "a saved update graph in place of the service: `FILE`, or CHANNEL=FILE, several times"},
 		&cli.BoolFlag{Name: "conditional-edges", Usage: "let upgrade paths use updates that Red Hat recommends not to all clusters"},
+		&cli.StringFlag{Name: "graph-data", Usage: "for platform.graph, the data of the update graph: `URL|FILE`; else from beside --graph-url"},
+		&cli.StringFlag{Name: "graph-base-image", Value: graphdata.DefaultBase, Usage: "for platform.graph, the `IMAGE` that the data is put on"},
 		cmdline.KeyFlag,
 		&cli.StringSliceFlag{Name: "signature-store", Usage: "where releases' signatures are: `URL`; else Red Hat's own; may be given several times"},
 		&cli.BoolFlag{Name: "insecure-skip-signature", Usage: "take releases that nobody signed; the bundle says so for ever"},
@@ -81,6 +84,7 @@ func planOptions(c *cli.Context, p progress.Func) (plan.Options, error) {
 		RegistryImage: c.String("registry-image"), SkipSigstore: c.Bool("skip-sigstore"), Jobs: c.Int("jobs"), Progress: p,
 		Graph: plan.GraphOptions{
 			URL: release.DefaultGraphURL(c.String("graph-url")), Files: graphs, Conditional: c.Bool("conditional-edges"),
+			Data: c.String("graph-data"), BaseImage: c.String("graph-base-image"),
 		},
 		Signatures: plan.SignatureOptions{Keyring: keys, Stores: stores, Skip: c.Bool("insecure-skip-signature"), Now: time.Now()},
 	}, nil
@@ -139,5 +143,32 @@ func checkSourceFlags(c *cli.Context) error {
 	if _, err := manifest.ParseRef(c.String("registry-image")); err != nil {
 		return cmdline.Usagef("--registry-image: %w", err)
 	}
+	if _, err := manifest.ParseRef(c.String("graph-base-image")); err != nil {
+		return cmdline.Usagef("--graph-base-image: %w", err)
+	}
+	if err := checkGraphData(c.String("graph-data")); err != nil {
+		return err
+	}
 	return cmdline.CheckLimits(c)
+}
+
+// checkGraphData refuses an address or a file that nobody could read.
+func checkGraphData(from string) error {
+	switch {
+	case from == "":
+		return nil
+	case graphdata.IsURL(from):
+		if u, err := url.Parse(from); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+			return cmdline.Usagef("--graph-data %q: want a URL, https://host/path, or a file", graphdata.Shown(from))
+		}
+		return nil
+	}
+	info, err := os.Stat(from)
+	if err != nil {
+		return &cmdline.UsageError{Err: err}
+	}
+	if !info.Mode().IsRegular() {
+		return cmdline.Usagef("--graph-data %s: is no regular file", from)
+	}
+	return nil
 }

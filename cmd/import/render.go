@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -60,6 +61,9 @@ func runRender(c *cli.Context) error {
 	}
 	for _, i := range mirror.TagOnly(b.Manifest) {
 		cmdline.Warn(c, []string{fmt.Sprintf("%s: mirror rules hold for digests: pods get it only as %s", i.Name, byDigest(i))})
+	}
+	if _, err := mirror.NewUpdateService(b.Manifest, s); errors.Is(err, mirror.ErrPlainHTTP) {
+		cmdline.Warn(c, []string{fmt.Sprintf("update graph: no UpdateService is written: %v", err)})
 	}
 	return output(c, out, objects)
 }

@@ -65,10 +65,15 @@ func IsURL(from string) bool { return strings.Contains(from, "://") }
 
 // Shown is an address or a path as an error may name it: without a password.
 func Shown(from string) string {
-	if u, err := url.Parse(from); err == nil && IsURL(from) {
-		return u.Redacted()
+	scheme, _, ok := strings.Cut(from, "://")
+	if !ok {
+		return from
 	}
-	return from
+	u, err := url.Parse(from)
+	if err != nil {
+		return scheme + "://..."
+	}
+	return u.Redacted()
 }
 
 // Read fetches and parses the data from a URL, or reads a file that holds what

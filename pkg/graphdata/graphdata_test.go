@@ -79,3 +79,15 @@ func TestReadNamesThePlace(t *testing.T) {
 		}
 	}
 }
+
+func TestShownHasNoPassword(t *testing.T) {
+	for from, want := range map[string]string{
+		"data.tar.gz":                     "data.tar.gz",
+		"https://me:secret@example.com/a": "https://me:xxxxx@example.com/a",
+		"https://me:secret@\x7f/a":        "https://...",
+	} {
+		if got := Shown(from); got != want {
+			t.Errorf("%q is shown as %s, want %s", from, got, want)
+		}
+	}
+}
