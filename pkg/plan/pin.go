@@ -26,13 +26,13 @@ func Pin(ctx context.Context, m *manifest.Manifest, source *oci.Source, o Option
 	o.SkipSigstore = true // those that travel are in the list
 	p := newPlanner(source, o)
 	p.Progress.Phase("pin", 0)
+	if err := p.remakeGraph(ctx, m); err != nil {
+		return nil, err
+	}
 	for _, c := range m.Catalogs {
 		if err := p.remake(ctx, m, c); err != nil {
 			return nil, err
 		}
-	}
-	if err := p.remakeGraph(ctx, m); err != nil {
-		return nil, err
 	}
 	p.list = *m
 	p.list.Images = append([]manifest.Image(nil), m.Images...)
