@@ -58,8 +58,7 @@ func (e *AttachmentError) Unwrap() error { return e.Err }
 func (m *Manifest) checkAttachments(blobs map[digest.Digest]ocispec.Descriptor) []error {
 	repositories := map[string]bool{}
 	for _, img := range m.Images {
-		// The digest of a catalog is ours: nobody upstream signed it.
-		if ref, err := ParseRef(img.Name); err == nil && img.Role != RoleSignature && img.Role != RoleCatalog {
+		if ref, err := ParseRef(img.Name); err == nil && img.Role != RoleSignature && !img.Role.Ours() {
 			repositories[ref.Repository] = true
 		}
 	}

@@ -65,6 +65,10 @@ var Roles = []Role{
 	RoleRegistry, RoleRelease, RoleComponent, RoleGraph, RoleCatalog, RoleOperator, RoleAdditional, RoleSignature,
 }
 
+// Ours says whether images of a role are made by planning: nobody upstream has
+// them, and nobody upstream signed them.
+func (r Role) Ours() bool { return r == RoleGraph || r == RoleCatalog }
+
 // Manifest is the packing list of one bundle.
 type Manifest struct {
 	FormatVersion int      `json:"formatVersion"`

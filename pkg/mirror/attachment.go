@@ -27,7 +27,7 @@ func attachmentPlaces(img manifest.Image, placed []Placement) ([]Placement, erro
 	var holding, all []string
 	for _, p := range placed {
 		source, err := manifest.ParseRef(p.Image.Name)
-		if err != nil || source.Repository != ref.Repository || p.Image.Role == manifest.RoleCatalog {
+		if err != nil || source.Repository != ref.Repository || p.Image.Role.Ours() {
 			continue
 		}
 		all = append(all, p.Repository)

@@ -76,8 +76,8 @@ func (p *planner) attach(ctx context.Context) error {
 func (p *planner) signables() (all []signable, subjects map[signable]string, err error) {
 	subjects = map[signable]string{}
 	for _, img := range p.list.Images {
-		if img.Role == manifest.RoleCatalog {
-			continue // its digest is ours: nobody upstream signed it
+		if img.Role.Ours() {
+			continue
 		}
 		ref, err := manifest.ParseRef(img.Name)
 		if err != nil {
