@@ -15,9 +15,10 @@ func main() {
 	os.Exit(cmdline.Main(&cli.App{
 		Name:  "bundle",
 		Usage: "carry a cluster's images out: one file, one digest that proves it",
-		Description: "   bundle plan  -c imageset.yaml                              what would travel\n" +
+		Description: "   bundle list releases --channel stable-4.16                 what there is to ask for\n" +
+			"   bundle plan  -c imageset.yaml                              what would travel\n" +
 			"   bundle build -c imageset.yaml -o /media/usb/site.bundle.tar\n" +
 			"   bundle verify /media/usb/site.bundle.tar                   prove it before it leaves",
-		Commands: []*cli.Command{planCommand(), buildCommand(), cmdline.Verify("bundle"), inspectCommand()},
+		Commands: []*cli.Command{listCommand(), planCommand(), buildCommand(), cmdline.Verify("bundle"), inspectCommand()},
 	}, os.Args))
 }

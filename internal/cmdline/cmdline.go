@@ -20,7 +20,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -72,9 +71,14 @@ func prepare(app *cli.App) {
 	app.ExitErrHandler = func(*cli.Context, error) {}
 	app.OnUsageError = usageError
 	app.Action = noCommand
-	for _, c := range app.Commands {
+	prepareCommands(app.Commands)
+}
+
+func prepareCommands(commands []*cli.Command) {
+	for _, c := range commands {
 		c.OnUsageError = usageError
 		c.HideHelpCommand = true
+		prepareCommands(c.Subcommands)
 	}
 }
 
@@ -82,7 +86,7 @@ func usageError(c *cli.Context, err error, _ bool) error {
 	if c.Command == nil || c.Command.Name == "" || c.Command.Name == c.App.Name {
 		return Usagef("%w; see %s --help", err, c.App.Name)
 	}
-	return Usagef("%s: %w; see %s %s --help", c.Command.Name, err, c.App.Name, c.Command.Name)
+	return Usagef("%s: %w; see %s %s --help", path(c), err, c.App.Name, path(c))
 }
 
 // noCommand is what runs when the first argument is no command.
@@ -116,12 +120,8 @@ func version() string {
 // it in silence.
 func Arg(c *cli.Context, what string) (string, error) {
 	args := c.Args().Slice()
-	for i, a := range args {
-		if strings.HasPrefix(a, "-") && a != "-" {
-			line := slices.Concat(before(c, len(args)), args[i:], args[:i])
-			return "", Usagef("%s: %s comes after %s; flags come first: %s %s %s",
-				c.Command.Name, a, what, c.App.Name, c.Command.Name, strings.Join(line, " "))
-		}
+	if err := flagsFirst(c, args, what); err != nil {
+		return "", err
 	}
 	switch len(args) {
 	case 1:
@@ -145,17 +145,22 @@ func before(c *cli.Context, n int) []string {
 // NoArgs refuses arguments to a command that takes flags only.
 func NoArgs(c *cli.Context) error {
 	if c.Args().Present() {
-		return Usagef("%s: takes no argument, but was given %q", c.Command.Name, c.Args().First())
+		return Usagef("%s: takes no argument, but was given %q", path(c), c.Args().First())
 	}
 	return nil
 }
 
 // CheckLimits checks --jobs and --timeout.
 func CheckLimits(c *cli.Context) error {
-	switch jobs, timeout := c.Int("jobs"), c.Duration("timeout"); {
-	case jobs < 1 || jobs > 64:
+	if jobs := c.Int("jobs"); jobs < 1 || jobs > 64 {
 		return Usagef("--jobs %d: want 1 to 64", jobs)
-	case timeout < time.Second:
+	}
+	return CheckTimeout(c)
+}
+
+// CheckTimeout checks --timeout.
+func CheckTimeout(c *cli.Context) error {
+	if timeout := c.Duration("timeout"); timeout < time.Second {
 		return Usagef("--timeout %s: want a second at least, as in 90s or 5m", timeout)
 	}
 	return nil

@@ -35,6 +35,8 @@ type Bundle struct {
 	// Release tells bundles of one Version apart. Few bundles have it.
 	Release string
 
+	// displayName is known of bundles that a lister read, where it is plain.
+	displayName string
 	// provides and requires are what the bundle says of other bundles.
 	provides []API
 	requires []constraint

@@ -52,6 +52,8 @@ type documentScanner struct {
 	skip func(header) bool
 	// visit gets the documents as JSON. It may not keep the bytes.
 	visit func(header, []byte) error
+	// names says that sketches have display names.
+	names bool
 
 	count   int   // documents so far
 	parsed  int   // of them, those that are known to be JSON

@@ -91,7 +91,8 @@ func (l *Loader) Add(name string, r io.Reader) error {
 
 func (l *Loader) scan(f *file, r io.Reader) error {
 	s := &documentScanner{
-		skip: l.skip,
+		skip:  l.skip,
+		names: l.others.names,
 		visit: func(h header, raw []byte) error {
 			if l.skip(h) {
 				return l.others.add(&f.others, h, raw)
@@ -179,7 +180,7 @@ func (c *Catalog) checkWanted(want map[string]bool) error {
 			errs = append(errs, fmt.Errorf("package %q: not in the catalog%s", name, hint(name, others)))
 		}
 	}
-	if len(errs) == 0 && len(c.Packages) == 0 {
+	if len(errs) == 0 && len(c.all()) == 0 {
 		return errors.New("catalog: has no package")
 	}
 	return errors.Join(errs...)

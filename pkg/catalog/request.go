@@ -98,7 +98,11 @@ func (p *Package) channelNames() []string {
 
 // hintChannels offers the channels that are near, or the few that there are.
 func (p *Package) hintChannels(name string) string {
-	names := p.channelNames()
+	return hintAmong(name, p.channelNames())
+}
+
+// hintAmong offers the names that are near, or the few that there are.
+func hintAmong(name string, names []string) string {
 	if found := near(name, names); len(found) > 0 || len(names) > maxNamed || len(names) == 0 {
 		return hint(name, names)
 	}

@@ -28,6 +28,8 @@ func sketched(schema string) bool {
 type sketcher struct {
 	seen map[string]string
 	size int // in bytes, roughly
+	// names says that display names are kept.
+	names bool
 }
 
 // Roughly what one thing takes in memory, in bytes.
@@ -118,8 +120,12 @@ func (s *sketcher) keepProperties(b *Bundle, list []byte) []property {
 		}
 		var p property
 		decodeMember(text, all, "type", &p.Type)
-		if m, ok := find(all, "value"); ok && isRelation(p.Type) {
+		m, ok := find(all, "value")
+		if ok && isRelation(p.Type) {
 			p.Value = text[m.start:m.end]
+		}
+		if ok && s.names && p.Type == propertyCSV {
+			b.displayName = s.keep(displayName(text[m.start:m.end]))
 		}
 		switch {
 		case p.Value == nil || !json.Valid(p.Value):

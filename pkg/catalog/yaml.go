@@ -130,6 +130,9 @@ func (s *documentScanner) abridge(h header, doc []byte) []byte {
 	}
 	if h.schema == SchemaBundle {
 		if elements, sure := propertiesYAML(doc); sure {
+			if s.names {
+				elements = append(elements, displayNameYAML(doc)...)
+			}
 			if raw, err := s.properties(elements); err == nil {
 				return raw
 			}
