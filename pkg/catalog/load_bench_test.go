@@ -23,6 +23,22 @@ import (
 // largest public ones. peak-MiB is the most that the process ever had in memory,
 // where the system tells; so one format is to be run alone: -bench Large/json.
 func BenchmarkLoadLargeCatalog(b *testing.B) {
+	for _, format := range []string{"json", "yaml"} {
+		b.Run(format, func(b *testing.B) {
+			dir := b.TempDir()
+			written := writeLargeCatalog(b, dir, format, benchmarkSize(b))
+			b.SetBytes(written)
+			runtime.GC()
+			for b.Loop() {
+				benchmarkPlan(b, dir)
+			}
+			reportPeak(b)
+		})
+	}
+}
+
+// benchmarkSize is CATALOG_MB in bytes.
+func benchmarkSize(b *testing.B) int {
 	size := 16
 	if s := os.Getenv("CATALOG_MB"); s != "" {
 		var err error
@@ -30,23 +46,16 @@ func BenchmarkLoadLargeCatalog(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	for _, format := range []string{"json", "yaml"} {
-		b.Run(format, func(b *testing.B) {
-			dir := b.TempDir()
-			written := writeLargeCatalog(b, dir, format, size<<20)
-			b.SetBytes(written)
-			runtime.GC()
-			for b.Loop() {
-				benchmarkPlan(b, dir)
-			}
-			if status, err := os.ReadFile("/proc/self/status"); err == nil {
-				var peak float64
-				_, rest, _ := strings.Cut(string(status), "VmHWM:")
-				if _, err := fmt.Sscan(rest, &peak); err == nil {
-					b.ReportMetric(peak/1024, "peak-MiB")
-				}
-			}
-		})
+	return size << 20
+}
+
+func reportPeak(b *testing.B) {
+	if status, err := os.ReadFile("/proc/self/status"); err == nil {
+		var peak float64
+		_, rest, _ := strings.Cut(string(status), "VmHWM:")
+		if _, err := fmt.Sscan(rest, &peak); err == nil {
+			b.ReportMetric(peak/1024, "peak-MiB")
+		}
 	}
 }
 

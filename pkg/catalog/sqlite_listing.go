@@ -42,6 +42,7 @@ type listingReader struct {
 	ctx      context.Context
 	builder  builder
 	bundles  map[string]*Bundle
+	ranges   map[string]string      // skipRange by the names of bundles
 	channels map[[2]string]*Channel // by package and channel
 	order    [][2]string
 	size     int // of what is remembered, in bytes, roughly
@@ -85,14 +86,14 @@ func (r *listingReader) readPackages() {
 // readBundles reads the versions. Before version 5 of the schema only the names
 // tell them.
 func (r *listingReader) readBundles() {
-	r.bundles = map[string]*Bundle{}
-	query := fmt.Sprintf("SELECT name, %s FROM source.operatorbundle", r.column(tableBundle, "version"))
+	r.bundles, r.ranges = map[string]*Bundle{}, map[string]string{}
+	query := fmt.Sprintf("SELECT name, %s, %s FROM source.operatorbundle", r.column(tableBundle, "version"), r.column(tableBundle, "skiprange"))
 	r.each(tableBundle, query, func(row []string) {
 		b := &Bundle{Document: Document{Schema: SchemaBundle, Name: row[0]}, Version: versionInName(row[0])}
 		if v, err := semver.Parse(row[1]); err == nil {
 			b.Version = &v
 		}
-		r.bundles[row[0]] = b
+		r.bundles[row[0]], r.ranges[row[0]] = b, row[2]
 	})
 }
 
@@ -136,7 +137,7 @@ func (r *listingReader) readChannels() {
 		key := [3]string{row[0], row[1], row[2]}
 		if _, there := entries[key]; !there {
 			entries[key] = len(ch.Entries)
-			ch.Entries = append(ch.Entries, Entry{Name: row[2]})
+			ch.Entries = append(ch.Entries, Entry{Name: row[2], SkipRange: r.ranges[row[2]]})
 			r.attach(row[0], b)
 		}
 		ch.Entries[entries[key]].update(row[3])
