@@ -18,8 +18,11 @@ entries:
 - {reference: {schema: olm.bundle, name: foo.v1.0.0}, message: oldest}
 `
 
-func TestValidateTakesWhatOpmTakes(t *testing.T) {
-	tests := []struct{ name, text string }{
+// validCase is a catalog that is valid.
+type validCase struct{ name, text string }
+
+func validCases() []validCase {
+	return []validCase{
 		{"something of everything", whole},
 		{"head only", operator("foo", "{name: foo.v2.0.0}", "2.0.0")},
 		{"head and older, replaced", operator("foo", "{name: foo.v2.0.0, replaces: foo.v1.0.0}, {name: foo.v1.0.0}", "1.0.0", "2.0.0")},
@@ -34,7 +37,10 @@ func TestValidateTakesWhatOpmTakes(t *testing.T) {
 			"image: quay.io/foo/bundle:v1.0.0\nproperties:\n", "properties:\n- {type: olm.bundle.object, value: {data: e30=}}\n", 1)},
 		{"a release", operator("foo", "{name: foo-v1.0.0-1.a}") + release("foo-v1.0.0-1.a", "1.0.0", "1.a")},
 	}
-	for _, test := range tests {
+}
+
+func TestValidateTakesWhatOpmTakes(t *testing.T) {
+	for _, test := range validCases() {
 		t.Run(test.name, func(t *testing.T) {
 			wantStrings(t, "findings", messages(loadFiles(t, map[string]string{"a": test.text}).Validate()))
 		})
@@ -53,10 +59,21 @@ properties:
 `
 }
 
-// These change one thing in the valid catalog whole.
-func TestValidateFinds(t *testing.T) {
+// invalidCase changes one thing in the valid catalog whole.
+type invalidCase struct{ name, old, new, want string }
+
+func (c invalidCase) text(t *testing.T) string {
+	t.Helper()
+	text := strings.Replace(whole, c.old, c.new, 1)
+	if text == whole {
+		t.Fatalf("%q is not in the catalog", c.old)
+	}
+	return text
+}
+
+func invalidCases() []invalidCase {
 	const v1 = "  value: {packageName: foo, version: 1.0.0}\n"
-	tests := []struct{ name, old, new, want string }{
+	return []invalidCase{
 		{"two heads", "replaces: foo.v2.0.0, ", "", `package "foo": channel "stable": has 2 heads: foo.v2.0.0, foo.v3.0.0`},
 		{"no head", "{name: foo.v2.0.0, replaces: foo.v0.0.1}", "{name: foo.v2.0.0, replaces: foo.v3.0.0}", `package "foo": channel "stable": has no head: every entry is replaced or skipped by another`},
 		{"no entries", "name: old\nentries: [{name: foo.v1.0.0}]", "name: old\nentries: []", `package "foo": channel "old": has no entries`},
@@ -110,23 +127,25 @@ package "foo": bundle "foo.v1.0.0": a bundle with a release is named after it, w
 		{"two deprecations", "---\nschema: olm.deprecations", "---\nschema: olm.deprecations\npackage: foo\n---\nschema: olm.deprecations", `package "foo": 2 documents olm.deprecations, want at most 1`},
 		{"no package named", "---\nschema: olm.deprecations", "---\nschema: olm.bundle\nname: lost\n---\nschema: olm.deprecations", `olm.bundle "lost": names no package`},
 	}
-	for _, test := range tests {
+}
+
+func TestValidateFinds(t *testing.T) {
+	for _, test := range invalidCases() {
 		t.Run(test.name, func(t *testing.T) {
-			text := strings.Replace(whole, test.old, test.new, 1)
-			if text == whole {
-				t.Fatalf("%q is not in the catalog", test.old)
-			}
-			got := messages(loadFiles(t, map[string]string{"a": text}).Validate())
+			got := messages(loadFiles(t, map[string]string{"a": test.text(t)}).Validate())
 			wantStrings(t, "findings", got, strings.Split(test.want, "\n")...)
 		})
 	}
 }
 
+// packageNames are names, and whether a package may have them.
+var packageNames = map[string]bool{
+	"a": true, "3scale-operator": true, strings.Repeat("a", 63): true,
+	strings.Repeat("a", 64): false, "a.b": false, "A": false, "a_b": false, "-a": false, "a-": false, `""`: false, "../a": false,
+}
+
 func TestValidatePackageNames(t *testing.T) {
-	for name, ok := range map[string]bool{
-		"a": true, "3scale-operator": true, strings.Repeat("a", 63): true,
-		strings.Repeat("a", 64): false, "a.b": false, "A": false, "a_b": false, "-a": false, "a-": false, `""`: false, "../a": false,
-	} {
+	for name, ok := range packageNames {
 		errs := loadFiles(t, map[string]string{"a": operator(name, "{name: foo.v1.0.0}")}).Validate()
 		if got := !strings.Contains(strings.Join(messages(errs), "\n"), "is no DNS label"); got != ok {
 			t.Errorf("%s: taken is %v, want %v", name, got, ok)

@@ -3,6 +3,7 @@ package e2e
 import (
 	"archive/tar"
 	"database/sql"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -28,6 +29,10 @@ func TestSQLiteCatalog(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "registries.conf", string(content.RegistriesConf(src.Addr())))
 	write(t, dir, "imageset.yaml", "apiVersion: mirror.openshift.io/v2alpha1\nkind: ImageSetConfiguration\nmirror:\n  operators:\n  - catalog: "+catalogRef+"\n    packages: [{name: anchor}]\n")
+	got := good(t, dir, "bundle", "list", "operators", "--registries-conf", "registries.conf", catalogRef)
+	if want := "PACKAGE  DEFAULT CHANNEL  VERSION  DISPLAY NAME\nanchor   stable           1.0.0    The anchor\nbuoy     stable           1.0.0    The buoy\n"; got != want {
+		t.Errorf("listed\n%s\nwant\n%s", got, want)
+	}
 	root := build(t, dir)
 	if again := build(t, dir); again != root {
 		t.Error("two builds differ")
@@ -56,7 +61,8 @@ func TestSQLiteCatalog(t *testing.T) {
 	bad(t, 5, `"anker"`, dir, "bundle", "plan", "-c", "imageset.yaml", "--registries-conf", "registries.conf")
 }
 
-// sqliteWorld is a catalog of two packages with a bundle and an operand each.
+// sqliteWorld is a catalog of two packages with a bundle and an operand each. Its
+// tables are those of version 5 of the schema, as far as opm needs them.
 func sqliteWorld(t *testing.T) (images []content.Named, catalogRef string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "index.db")
@@ -71,7 +77,7 @@ func sqliteWorld(t *testing.T) (images []content.Named, catalogRef string) {
 	}
 	for _, table := range []string{
 		`schema_migrations (version BIGINT, timestamp TIMESTAMP)`,
-		`operatorbundle (name TEXT PRIMARY KEY, csv TEXT, bundle TEXT, bundlepath TEXT, skiprange TEXT, version TEXT, replaces TEXT, skips TEXT)`,
+		`operatorbundle (name TEXT PRIMARY KEY, csv TEXT, bundle TEXT, bundlepath TEXT, skiprange TEXT, version TEXT)`,
 		`package (name TEXT PRIMARY KEY, default_channel TEXT)`,
 		`channel (name TEXT, package_name TEXT, head_operatorbundle_name TEXT, PRIMARY KEY(name, package_name))`,
 		`channel_entry (entry_id INTEGER PRIMARY KEY, channel_name TEXT, package_name TEXT, operatorbundle_name TEXT, replaces INTEGER, depth INTEGER)`,
@@ -91,7 +97,8 @@ func sqliteWorld(t *testing.T) (images []content.Named, catalogRef string) {
 	for i, name := range []string{"anchor", "buoy"} {
 		bundle, operand := made(t, "registry.redhat.io/sea/"+name+"-bundle"), made(t, "registry.redhat.io/sea/"+name+"-operator")
 		images = append(images, bundle, operand)
-		run("INSERT INTO operatorbundle VALUES (?, '', '', ?, '', '1.0.0', '', '')", name+".v1.0.0", bundle.ByDigest())
+		csv := fmt.Sprintf(`{"apiVersion":"operators.coreos.com/v1alpha1","kind":"ClusterServiceVersion","metadata":{"name":"%s.v1.0.0"},"spec":{"version":"1.0.0","displayName":"The %[1]s"}}`, name)
+		run("INSERT INTO operatorbundle VALUES (?, ?, ?, ?, '', '1.0.0')", name+".v1.0.0", csv, csv, bundle.ByDigest())
 		run("INSERT INTO package VALUES (?, 'stable')", name)
 		run("INSERT INTO channel VALUES ('stable', ?, ?)", name, name+".v1.0.0")
 		run("INSERT INTO channel_entry VALUES (?, 'stable', ?, ?, NULL, 0)", i+1, name, name+".v1.0.0")
