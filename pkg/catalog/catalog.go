@@ -91,6 +91,12 @@
 // Up to OpenShift 4.10 a catalog is a database. [PruneDatabase] keeps whole
 // packages of one; the new image's layer replaces the database alone.
 //
+// # What there is to choose from
+//
+// [List] tells the packages, channels and versions of a catalog of either kind. It
+// remembers of every package what is otherwise remembered of those that were not
+// asked for, so a catalog of 200 MB takes some 40 MiB.
+//
 // # Limits
 //
 // One document has at most [MaxDocument] bytes, what is kept of one catalog at

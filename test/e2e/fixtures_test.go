@@ -114,6 +114,10 @@ func TestRealCatalog(t *testing.T) {
 	work := t.TempDir()
 	write(t, work, "registries.conf", string(content.RegistriesConf(src.Addr())))
 	write(t, work, "imageset.yaml", "apiVersion: mirror.openshift.io/v2alpha1\nkind: ImageSetConfiguration\nmirror:\n  operators:\n  - catalog: "+content.CatalogRef+"\n    packages:\n    - name: local-storage-operator\n")
+	listed := good(t, work, "bundle", "list", "operators", "--registries-conf", "registries.conf", content.CatalogRef)
+	if !strings.Contains(listed, "\nlocal-storage-operator       stable           4.17.0-202412170235  Local Storage\n") || strings.Count(listed, "\n") != 5 {
+		t.Errorf("listed\n%s\nwant four packages", listed)
+	}
 	build(t, work)
 	want := goldenMapping(t, filepath.Join(dir, "golden-oc/catalog-pruned-lso/mapping.txt"))
 	if len(want) != 5 {
