@@ -3,10 +3,13 @@ package catalog
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+
+	"drayage/pkg/manifest"
 )
 
 // randomVersions are of all forms that catalogs have, each once, in any order.
@@ -228,4 +231,54 @@ func checkRange(t *testing.T, p *Package, request PackageRequest, kept Channel, 
 			t.Errorf("%s is not in %s and kept, and nothing said so", e.Name, versions)
 		}
 	}
+}
+
+// Whatever versions of a valid catalog are kept, the result is valid or refused,
+// and it names the images of these versions and no others.
+func TestAnySubsetOfVersionsIsValid(t *testing.T) {
+	r := rand.New(rand.NewPCG(15, 16))
+	refused := 0
+	for i := range 1000 {
+		c := randomPackage(t, r)
+		choice := randomSubset(r, c.Packages[0])
+		kept, err := c.Keep([]manifest.Package{choice})
+		if err != nil { // entries that skip themselves, or one another
+			refused++
+			continue
+		}
+		wantStrings(t, "findings", messages(kept.Validate()))
+		want := map[string]bool{}
+		for _, ch := range choice.Channels {
+			for _, name := range ch.Bundles {
+				version := strings.ReplaceAll(strings.TrimPrefix(name, "foo."), "+", "_")
+				want["quay.io/foo/bundle:"+version], want["quay.io/foo/operator:"+version] = true, true
+			}
+		}
+		wantStrings(t, "images", kept.Images(), slices.Sorted(maps.Keys(want))...)
+		if t.Failed() {
+			t.Fatalf("catalog %d, %+v:\n%s", i, choice, c.Files()["foo/catalog.json"])
+		}
+	}
+	if refused > 30 {
+		t.Errorf("%d of 1000 subsets are refused", refused)
+	}
+	t.Logf("%d of 1000 subsets are refused", refused)
+}
+
+// randomSubset keeps some channels of a package, and some versions of each.
+func randomSubset(r *rand.Rand, p *Package) manifest.Package {
+	choice := manifest.Package{Name: p.Name}
+	for i, ch := range p.Channels {
+		last := i == len(p.Channels)-1
+		if r.IntN(3) == 0 && !(last && len(choice.Channels) == 0) {
+			continue
+		}
+		names := ch.names()
+		r.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+		names = names[:1+r.IntN(len(names))]
+		slices.Sort(names)
+		choice.Channels = append(choice.Channels, manifest.Channel{Name: ch.Name, Bundles: names})
+	}
+	choice.DefaultChannel = choice.Channels[r.IntN(len(choice.Channels))].Name
+	return choice
 }
