@@ -16,7 +16,6 @@ import (
 
 // graphReader reads update graphs: from a saved one, or from the service.
 type graphReader struct {
-	ctx    context.Context
 	arch   string
 	file   string
 	url    string
@@ -44,7 +43,7 @@ func newGraphReader(c *cli.Context) (*graphReader, error) {
 		return nil, err
 	}
 	return &graphReader{
-		ctx: c.Context, arch: arch, file: file, url: release.DefaultGraphURL(c.String("graph-url")),
+		arch: arch, file: file, url: release.DefaultGraphURL(c.String("graph-url")),
 		source: source, ui: ui.New(os.Stderr),
 	}, nil
 }
@@ -68,7 +67,7 @@ func (r *graphReader) close() {
 
 // read reads the graph of a channel. A channel that the service does not know is
 // a graph without releases.
-func (r *graphReader) read(channel string) (*release.Graph, error) {
+func (r *graphReader) read(ctx context.Context, channel string) (*release.Graph, error) {
 	if r.file != "" {
 		return release.ReadGraph(r.file)
 	}
@@ -77,7 +76,7 @@ func (r *graphReader) read(channel string) (*release.Graph, error) {
 		raw, _, err := r.source.Document(ctx, url, accept, most)
 		return raw, err
 	}
-	return release.FetchGraph(r.ctx, get, r.url, channel, r.arch)
+	return release.FetchGraph(ctx, get, r.url, channel, r.arch)
 }
 
 // channelKinds are the beginnings of the names of channels, those first that
@@ -86,9 +85,9 @@ var channelKinds = []string{"candidate", "fast", "stable", "eus"}
 
 // ofVersion reads a graph that has the releases of a minor version, 4.16: the
 // service lists no channels, so the usual ones are tried.
-func (r *graphReader) ofVersion(minor string) (*release.Graph, error) {
+func (r *graphReader) ofVersion(ctx context.Context, minor string) (*release.Graph, error) {
 	for _, kind := range channelKinds {
-		g, err := r.read(kind + "-" + minor)
+		g, err := r.read(ctx, kind+"-"+minor)
 		if err != nil || len(g.Versions()) > 0 {
 			return g, err
 		}
@@ -97,8 +96,8 @@ func (r *graphReader) ofVersion(minor string) (*release.Graph, error) {
 }
 
 // named reads the graph of a channel that has to be there.
-func (r *graphReader) named(channel string) (*release.Graph, error) {
-	g, err := r.read(channel)
+func (r *graphReader) named(ctx context.Context, channel string) (*release.Graph, error) {
+	g, err := r.read(ctx, channel)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +111,7 @@ func (r *graphReader) named(channel string) (*release.Graph, error) {
 		}
 	}
 	if minor := release.ChannelVersion(channel); r.file == "" && minor != "" {
-		if g, err = r.ofVersion(minor); err != nil {
+		if g, err = r.ofVersion(ctx, minor); err != nil {
 			return nil, fmt.Errorf("channel %s: %w", channel, err)
 		}
 		known = g.ChannelList(minor)

@@ -75,7 +75,7 @@ type releaseChannelsResult struct {
 
 func listReleaseChannels(c *cli.Context, r *graphReader, version string) error {
 	m := askedVersion.FindStringSubmatch(version)
-	g, err := r.ofVersion(m[1])
+	g, err := r.ofVersion(c.Context, m[1])
 	if err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func listChannelReleases(c *cli.Context, r *graphReader, channel string) error {
 	if channel == "" {
 		read = r.read
 	}
-	g, err := read(channel)
+	g, err := read(c.Context, channel)
 	if err != nil {
 		return err
 	}

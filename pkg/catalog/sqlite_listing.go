@@ -24,11 +24,11 @@ func listDatabase(ctx context.Context, in, scratch string) (*Listing, error) {
 	if err := p.readSchema(ctx); err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Base(in), err)
 	}
-	r := listingReader{pruning: p, ctx: ctx}
-	r.readPackages()
-	r.readBundles()
-	r.readDisplayNames()
-	r.readChannels()
+	r := listingReader{pruning: p}
+	r.readPackages(ctx)
+	r.readBundles(ctx)
+	r.readDisplayNames(ctx)
+	r.readChannels(ctx)
 	if r.err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Base(in), r.err)
 	}
@@ -39,7 +39,6 @@ func listDatabase(ctx context.Context, in, scratch string) (*Listing, error) {
 // error it reads no more.
 type listingReader struct {
 	*pruning
-	ctx      context.Context
 	builder  builder
 	bundles  map[string]*Bundle
 	ranges   map[string]string      // skipRange by the names of bundles
@@ -49,11 +48,11 @@ type listingReader struct {
 	err      error
 }
 
-func (r *listingReader) each(table, query string, visit func(row []string)) {
+func (r *listingReader) each(ctx context.Context, table, query string, visit func(row []string)) {
 	if r.err != nil {
 		return
 	}
-	err := r.rows(r.ctx, query, func(row []string) error {
+	err := r.rows(ctx, query, func(row []string) error {
 		for _, text := range row {
 			r.size += sizeString + len(text)
 		}
@@ -76,8 +75,8 @@ func (r *listingReader) column(table, name string) string {
 	return "NULL"
 }
 
-func (r *listingReader) readPackages() {
-	r.each(tablePackage, "SELECT name, default_channel FROM source.package", func(row []string) {
+func (r *listingReader) readPackages(ctx context.Context) {
+	r.each(ctx, tablePackage, "SELECT name, default_channel FROM source.package", func(row []string) {
 		p := r.builder.pkg(row[0])
 		p.Definitions = append(p.Definitions, Definition{Document{Schema: SchemaPackage, Name: row[0]}, row[1]})
 	})
@@ -85,10 +84,10 @@ func (r *listingReader) readPackages() {
 
 // readBundles reads the versions. Before version 5 of the schema only the names
 // tell them.
-func (r *listingReader) readBundles() {
+func (r *listingReader) readBundles(ctx context.Context) {
 	r.bundles, r.ranges = map[string]*Bundle{}, map[string]string{}
 	query := fmt.Sprintf("SELECT name, %s, %s FROM source.operatorbundle", r.column(tableBundle, "version"), r.column(tableBundle, "skiprange"))
-	r.each(tableBundle, query, func(row []string) {
+	r.each(ctx, tableBundle, query, func(row []string) {
 		b := &Bundle{Document: Document{Schema: SchemaBundle, Name: row[0]}, Version: versionInName(row[0])}
 		if v, err := semver.Parse(row[1]); err == nil {
 			b.Version = &v
@@ -99,13 +98,13 @@ func (r *listingReader) readBundles() {
 
 // readDisplayNames reads those of the channels' heads: most catalogs keep the
 // objects of no other.
-func (r *listingReader) readDisplayNames() {
+func (r *listingReader) readDisplayNames(ctx context.Context) {
 	if !r.table(tableBundle).has("csv") || !r.table(tableChannel).has("head_operatorbundle_name") {
 		return
 	}
 	const query = `SELECT name, CASE WHEN json_valid(CAST(csv AS TEXT)) THEN json_extract(CAST(csv AS TEXT), '$.spec.displayName') END
 		FROM source.operatorbundle WHERE name IN (SELECT head_operatorbundle_name FROM source.channel)`
-	r.each(tableBundle, query, func(row []string) {
+	r.each(ctx, tableBundle, query, func(row []string) {
 		if b := r.bundles[row[0]]; b != nil {
 			b.displayName = row[1]
 		}
@@ -116,9 +115,9 @@ func (r *listingReader) readDisplayNames() {
 // each that it replaces; the first is what the bundle calls so, the others are
 // those that it skips. A bundle that a channel names and that is not there is
 // one that was skipped.
-func (r *listingReader) readChannels() {
+func (r *listingReader) readChannels(ctx context.Context) {
 	r.channels = map[[2]string]*Channel{}
-	r.each(tableChannel, "SELECT package_name, name FROM source.channel ORDER BY 1, 2", func(row []string) {
+	r.each(ctx, tableChannel, "SELECT package_name, name FROM source.channel ORDER BY 1, 2", func(row []string) {
 		key := [2]string{row[0], row[1]}
 		r.channels[key] = &Channel{Document: Document{Schema: SchemaChannel, Package: row[0], Name: row[1]}}
 		r.order = append(r.order, key)
@@ -129,7 +128,7 @@ func (r *listingReader) readChannels() {
 			LEFT JOIN source.channel_entry r ON e.replaces = r.entry_id ORDER BY e.depth, e.entry_id`
 	}
 	entries := map[[3]string]int{}
-	r.each(tableChannelEntry, query, func(row []string) {
+	r.each(ctx, tableChannelEntry, query, func(row []string) {
 		ch, b := r.channels[[2]string{row[0], row[1]}], r.bundles[row[2]]
 		if ch == nil || b == nil {
 			return
