@@ -41,7 +41,7 @@ func readCatalog(c *cli.Context, name string) (*listed, error) {
 	if err := cmdline.CheckTimeout(c); err != nil {
 		return nil, err
 	}
-	source, err := newSource(c, "")
+	source, err := newSource(c, "", nil)
 	if err != nil {
 		return nil, err
 	}

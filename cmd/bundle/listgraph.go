@@ -38,7 +38,7 @@ func newGraphReader(c *cli.Context) (*graphReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	source, err := newSource(c, "")
+	source, err := newSource(c, "", nil)
 	if err != nil {
 		return nil, err
 	}
