@@ -21,6 +21,22 @@ var badOnceAccepted = map[string]struct{ text, want string }{
 		`x.yaml:9: mirror.platform.architectures[2]: "arm64", the same as architectures[0]`},
 	"architecture by another name among several": {head + image + "  platform: {architectures: [amd64, aarch64]}\n",
 		`x.yaml:5: mirror.platform.architectures[1]: "aarch64" is called arm64 here`},
+	"platforms without multi": {head + "  platform:\n    channels: [{name: a}]\n    platforms: [{os: linux, architecture: amd64}]\n",
+		"x.yaml:6: mirror.platform.platforms: chooses among the images of a multi-architecture release: want architectures: [multi], or no platforms"},
+	"platforms of another architecture": {head + "  platform:\n    release: example.com/ocp:4.12.0-x86_64\n    architectures: [amd64]\n    platforms: [{os: linux, architecture: amd64}]\n",
+		"x.yaml:7: mirror.platform.platforms: chooses among the images of a multi-architecture release: want architectures: [multi], or no platforms"},
+	"platforms that are none": {images + "  - name: a:1\n    platforms:\n    - {os: linux}\n    - {os: Linux, architecture: x86_64}\n    - {os: unknown, architecture: unknown}\n    - {os: linux, architecture: arm/v7}\n    - {os: linux, architecture: multi}\n    - {os: linux, architecture: arm}\n    - {os: linux, architecture: arm}\n    - linux/amd64\n",
+		`x.yaml:7: mirror.additionalImages[0].platforms[0].architecture: missing` +
+			"\n" + `x.yaml:8: mirror.additionalImages[0].platforms[1].os: "Linux" is no system like linux` +
+			"\n" + `x.yaml:8: mirror.additionalImages[0].platforms[1].architecture: "x86_64" is called amd64 here` +
+			"\n" + `x.yaml:9: mirror.additionalImages[0].platforms[2].os: "unknown" is no system like linux` +
+			"\n" + `x.yaml:9: mirror.additionalImages[0].platforms[2].architecture: "unknown" is no architecture like amd64` +
+			"\n" + `x.yaml:10: mirror.additionalImages[0].platforms[3].architecture: "arm/v7" is no architecture like amd64` +
+			"\n" + `x.yaml:11: mirror.additionalImages[0].platforms[4].architecture: "multi" is no architecture like amd64` +
+			"\n" + `x.yaml:13: mirror.additionalImages[0].platforms[6]: linux/arm, the same as platforms[5]` +
+			"\n" + `x.yaml:14: mirror.additionalImages[0].platforms[7]: want a mapping, found "linux/amd64"`},
+	"platforms of a catalog": {catalogs + "1, platforms: [{architecture: s390x}]}\n",
+		"x.yaml:5: mirror.operators[0].platforms[0].os: missing"},
 	"release for two architectures": {head + "  platform:\n    architectures: [amd64, arm64]\n    release: example.com/ocp:4.12.0-x86_64\n",
 		"x.yaml:6: mirror.platform.release: is one image, but architectures asks for 2: want one architecture, or channels"},
 	"only blocked images": {head + "  blockedImages: [{name: a}]\n",
@@ -120,6 +136,8 @@ func TestGoodOnceAccepted(t *testing.T) {
 		"up to a version":                   platform + "    - {name: stable-4.12, maxVersion: 4.12.30}\n",
 		"a range of one version":            platform + "    - {name: stable-4.12, minVersion: 4.12.0, maxVersion: 4.12.0, shortestPath: true}\n",
 		"two architectures of a channel":    platform + "    - {name: stable-4.12, full: true}\n    architectures: [amd64, arm64]\n",
+		"platforms of a multi release":      head + "  platform:\n    release: example.com/ocp:mine\n    platforms: [{os: linux, architecture: amd64}]\n",
+		"platforms beside one architecture": platform + "    - {name: stable-4.12}\n    architectures: [amd64, multi]\n    platforms: [{os: linux, architecture: arm64}]\n",
 		"a range with channels by name":     operators + "    - {name: a, minVersion: '4.17', channels: [{name: x}, {name: y}], defaultChannel: y}\n",
 		"a range in each channel":           operators + "    - {name: a, channels: [{name: x, minVersion: '1'}, {name: y, minVersion: '2', maxVersion: 2.1.0}]}\n",
 		"one minor version":                 operators + "    - {name: a, minVersion: '4.17', maxVersion: '4.17'}\n",

@@ -15,6 +15,8 @@ type Image struct {
 	// under which it stands on the nodes; empty for the usual ones.
 	TargetRepo string `yaml:"targetRepo"`
 	TargetTag  string `yaml:"targetTag"`
+	// Platforms are those that travel of an index; none means all of it.
+	Platforms []ImagePlatform `yaml:"platforms"`
 }
 
 func (c checker) additional(images []Image) {
@@ -23,6 +25,7 @@ func (c checker) additional(images []Image) {
 	for i, img := range images {
 		path := fmt.Sprintf("mirror.additionalImages[%d]", i)
 		c.reference(path+".name", img.Name, first)
+		c.imagePlatforms(path+".platforms", img.Platforms)
 		c.target(target{path, "targetRepo", img.TargetRepo, img.TargetTag, img.Name}, places)
 	}
 }

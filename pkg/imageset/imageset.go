@@ -22,13 +22,19 @@
 //	platform.release        one release image, by tag or digest; or
 //	platform.channels       one channel with one version: minVersion and maxVersion
 //	                        are the same; type is ocp or left out
-//	platform.architectures  at most one: amd64 (which is meant when there is none),
-//	                        arm64, ppc64le, s390x or multi
+//	platform.architectures  amd64 (which is meant when there is none), arm64,
+//	                        ppc64le, s390x and multi, each once; a release image is
+//	                        for one of them
+//	platform.platforms      those that travel of multi-architecture releases, by os
+//	                        and architecture; only with multi
 //	operators[].catalog     a catalog image, by tag or digest; each catalog once
 //	operators[].packages    what to keep of it; each name once
 //	operators[].full        true: keep every bundle of these packages, not only the
 //	                        heads of their channels; without packages, the whole catalog
+//	operators[].platforms   those for which the catalog is pruned, and that travel
+//	                        of its images
 //	additionalImages[].name an image, by tag or digest; each image once
+//	...platforms            those that travel of it
 //
 // An image without a registry is one of docker.io, and two spellings of one
 // reference are the same image. There has to be something: an image set that
@@ -37,7 +43,7 @@
 // # What is not accepted yet
 //
 // One table, in unsupported.go, lists what oc-mirror v2 has and this program does
-// not do yet: fields, and what fields may not hold yet (several channels, say).
+// not do yet: fields, and what fields may not hold yet (channels of OKD, say).
 // What is in the table is "not supported yet", with its path and line. The zero
 // value of such a field (false, 0, "", an empty list or mapping) asks for nothing
 // more than leaving the field out does; it is accepted, so that "archiveSize: 0"
@@ -47,7 +53,6 @@
 // Some of these are read and checked already. To accept one, its line is taken out
 // of the table, and nothing else is done here:
 //
-//	platform.architectures  several, each once; a release image is for one
 //	platform.channels       several, each name once, with a range of versions or
 //	                        an end of it left open
 //	...shortestPath, full   not together; full has no minVersion or maxVersion

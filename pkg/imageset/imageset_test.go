@@ -111,8 +111,6 @@ var badImageSets = map[string]struct{ text, want string }{
 	"unknown key": {head + "  platform:\n    chanels:\n    - {name: stable-4.12}\n",
 		"x.yaml:5: mirror.platform.chanels: unknown key (did you mean channels?)"},
 
-	"two architectures": {head + image + "  platform: {architectures: [amd64, arm64]}\n",
-		"x.yaml:5: mirror.platform.architectures: not supported yet: 2 architectures, want one, or multi"},
 	"x86_64": {head + image + "  platform: {architectures: [x86_64]}\n",
 		`x.yaml:5: mirror.platform.architectures[0]: "x86_64" is called amd64 here`},
 	"aarch64": {head + image + "  platform:\n    architectures:\n    - aarch64\n",
@@ -196,7 +194,6 @@ func TestEveryUnsupportedFieldIsRefused(t *testing.T) {
 	const operator = "  operators:\n  - catalog: example.com/index:v1\n"
 	const pkg = operator + "    packages:\n    - name: a\n"
 	const image = "  additionalImages:\n  - name: registry:2\n"
-	const platforms = "[{os: linux, architecture: amd64}]"
 	for _, c := range []struct{ before, line, path string }{
 		{image, "archiveSize: 4", "archiveSize"},
 		{image, "storageConfig: {registry: {imageURL: a}}", "storageConfig"},
@@ -204,7 +201,6 @@ func TestEveryUnsupportedFieldIsRefused(t *testing.T) {
 		{image, "  helm: {repositories: [{name: a, url: b}]}", "mirror.helm"},
 		{image, "  samples: [{name: a}]", "mirror.samples"},
 		{channel, "    kubeVirtContainer: true", "mirror.platform.kubeVirtContainer"},
-		{channel, "    platforms: " + platforms, "mirror.platform.platforms"},
 		{operator + "    full: true\n", "    targetCatalog: a/b", "mirror.operators[0].targetCatalog"},
 		{operator + "    full: true\n", "    targetName: a", "mirror.operators[0].targetName"},
 		{operator + "    full: true\n", "    targetTag: v1", "mirror.operators[0].targetTag"},
@@ -212,11 +208,9 @@ func TestEveryUnsupportedFieldIsRefused(t *testing.T) {
 		{operator + "    full: true\n", "    skipDependencies: true", "mirror.operators[0].skipDependencies"},
 		{operator + "    full: true\n", "    skipDeps: true", "mirror.operators[0].skipDeps"},
 		{operator + "    full: true\n", "    originalRef: a", "mirror.operators[0].originalRef"},
-		{operator + "    full: true\n", "    platforms: " + platforms, "mirror.operators[0].platforms"},
 		{pkg, "      minBundle: a.v1", "mirror.operators[0].packages[0].minBundle"},
 		{pkg, "      bundles: [{name: a.v1}]", "mirror.operators[0].packages[0].bundles"},
 		{pkg, "      selectedBundles: [{name: a.v1}]", "mirror.operators[0].packages[0].selectedBundles"},
-		{image, "    platforms: " + platforms, "mirror.additionalImages[0].platforms"},
 	} {
 		t.Run(c.path, func(t *testing.T) {
 			text := head + c.before + c.line + "\n"

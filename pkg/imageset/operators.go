@@ -21,6 +21,9 @@ type Operator struct {
 	TargetCatalog string    `yaml:"targetCatalog"`
 	TargetTag     string    `yaml:"targetTag"`
 	Packages      []Package `yaml:"packages"`
+	// Platforms are those for which the catalog is pruned, and that travel of the
+	// images that it names; none means those of the releases, and whole images.
+	Platforms []ImagePlatform `yaml:"platforms"`
 }
 
 // Package is an operator package to keep.
@@ -89,6 +92,7 @@ func (c checker) operators(operators []Operator) {
 			c.Missingf(path+".packages", "missing: name the packages to keep, or set full: true for the whole catalog")
 		}
 		c.target(target{path, "targetCatalog", o.TargetCatalog, o.TargetTag, o.Catalog}, places)
+		c.imagePlatforms(path+".platforms", o.Platforms)
 		c.names(path+".packages", ".name", packageName, each(o.Packages, func(p Package) string { return p.Name }))
 		for j, p := range o.Packages {
 			c.pkg(fmt.Sprintf("%s.packages[%d]", path, j), p, o.Full)

@@ -11,6 +11,8 @@ type Platform struct {
 	// Architectures holds amd64, arm64, ppc64le, s390x and multi, each at most once.
 	Architectures []string  `yaml:"architectures"`
 	Channels      []Channel `yaml:"channels"`
+	// Platforms are those that travel of multi-architecture releases; none means all.
+	Platforms []ImagePlatform `yaml:"platforms"`
 	// Release is the reference of a release image, with a tag or a digest. There
 	// are no Channels then.
 	Release string `yaml:"release"`
@@ -41,6 +43,7 @@ var updateChannel = grammar{
 
 func (c checker) platform(p Platform) {
 	c.architectures(p.Architectures)
+	c.releasePlatforms(p)
 	if p.Release != "" && len(p.Channels) > 0 {
 		c.Wrongf("mirror.platform.channels", "release is given too, want one of the two")
 	}
@@ -52,9 +55,6 @@ func (c checker) platform(p Platform) {
 
 func (c checker) architectures(archs []string) {
 	const list = "mirror.platform.architectures"
-	if reason, refused := c.notYet[severalArchitectures]; refused && len(archs) > 1 {
-		c.Wrongf(list, "not supported yet: %d architectures, %s", len(archs), reason)
-	}
 	first := map[string]int{}
 	for i, a := range archs {
 		path := fmt.Sprintf("%s[%d]", list, i)
@@ -82,7 +82,7 @@ func (c checker) release(p Platform) {
 		c.Wrongf(path, "%w", err)
 		return
 	}
-	if _, refused := c.notYet[severalArchitectures]; len(p.Architectures) > 1 && !refused {
+	if len(p.Architectures) > 1 {
 		c.Wrongf(path, "is one image, but architectures asks for %d: want one architecture, or channels", len(p.Architectures))
 		return
 	}

@@ -9,8 +9,7 @@ type table map[string]string
 
 // What fields may not hold.
 const (
-	severalArchitectures = "mirror.platform.architectures (several)"
-	okdChannel           = "mirror.platform.channels[].type (okd)"
+	okdChannel = "mirror.platform.channels[].type (okd)"
 )
 
 const (
@@ -30,9 +29,7 @@ var unsupported = table{
 	"mirror.helm":    noHelm,
 	"mirror.samples": sampleNames,
 
-	severalArchitectures:                "want one, or multi",
 	"mirror.platform.kubeVirtContainer": nameIt,
-	"mirror.platform.platforms":         "use architectures",
 
 	okdChannel: "want ocp",
 
@@ -40,15 +37,12 @@ var unsupported = table{
 	"mirror.operators[].targetTag":                   "",
 	"mirror.operators[].targetCatalogSourceTemplate": "",
 	"mirror.operators[].skipDependencies":            "",
-	"mirror.operators[].platforms":                   "",
 
 	"mirror.operators[].packages[].minBundle":       "",
 	"mirror.operators[].packages[].bundles":         "",
 	"mirror.operators[].packages[].selectedBundles": "",
 
 	"mirror.operators[].packages[].channels[].minBundle": "",
-
-	"mirror.additionalImages[].platforms": "",
 
 	"storageConfig":                  ofV1,
 	"mirror.operators[].targetName":  ofV1,

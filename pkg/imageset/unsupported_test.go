@@ -14,8 +14,6 @@ var switches = []struct {
 	line, text string
 	want       Mirror
 }{
-	{severalArchitectures, image + "  platform: {architectures: [arm64, multi]}\n",
-		Mirror{AdditionalImages: imageAlone, Platform: Platform{Architectures: []string{"arm64", "multi"}}}},
 	{okdChannel, "  platform: {channels: [{name: a, type: okd, " + oneVersionOnly + "}]}\n",
 		channels(Channel{Name: "a", Type: "okd", MinVersion: "4.12.0", MaxVersion: "4.12.0"})},
 
@@ -44,6 +42,14 @@ var supported = []struct {
 		Mirror{AdditionalImages: []Image{{Name: "registry:2", TargetRepo: "a/b__c/d-e.f"}}}},
 	{"mirror.blockedImages", image + "  blockedImages: [{name: quay.io/a/b}, {name: '(aws|azure)'}]\n",
 		Mirror{AdditionalImages: imageAlone, BlockedImages: []BlockedImage{{Name: "quay.io/a/b"}, {Name: "(aws|azure)"}}}},
+	{"severalArchitectures", image + "  platform: {architectures: [arm64, multi]}\n",
+		Mirror{AdditionalImages: imageAlone, Platform: Platform{Architectures: []string{"arm64", "multi"}}}},
+	{"mirror.platform.platforms", image + "  platform: {architectures: [multi], platforms: [{os: linux, architecture: s390x}, {os: linux, architecture: amd64}]}\n",
+		Mirror{AdditionalImages: imageAlone, Platform: Platform{Architectures: []string{"multi"}, Platforms: []ImagePlatform{{"linux", "s390x"}, {"linux", "amd64"}}}}},
+	{"mirror.operators[].platforms", "  operators: [{catalog: 'a/index:v1', full: true, platforms: [{os: linux, architecture: arm64}]}]\n",
+		Mirror{Operators: []Operator{{Catalog: "a/index:v1", Full: true, Platforms: []ImagePlatform{{"linux", "arm64"}}}}}},
+	{"mirror.additionalImages[].platforms", "  additionalImages: [{name: 'registry:2', platforms: [{os: windows, architecture: amd64}]}]\n",
+		Mirror{AdditionalImages: []Image{{Name: "registry:2", Platforms: []ImagePlatform{{"windows", "amd64"}}}}}},
 	{"severalChannels", "  platform:\n    channels:\n    - {name: a, " + oneVersionOnly + "}\n    - {name: b, " + oneVersionOnly + "}\n",
 		channels(Channel{Name: "a", MinVersion: "4.12.0", MaxVersion: "4.12.0"}, Channel{Name: "b", MinVersion: "4.12.0", MaxVersion: "4.12.0"})},
 	{"openRange", "  platform: {channels: [{name: a}]}\n",
