@@ -70,10 +70,10 @@ func printBundle(c *cli.Context, path string, b *bundle.Bundle) error {
 		fmt.Fprintf(c.App.Writer, "\nrelease %s: %s\n", r.Release, provenance(m, r.Release))
 	}
 	if g := m.Graph; g != nil {
-		fmt.Fprintf(c.App.Writer, "\nupdate graph %s, on %s %s for %s\n", g.Data, g.Base, g.BaseDigest, g.Platform)
+		fmt.Fprintf(c.App.Writer, "\nupdate graph %s, on %s %s for %s\n", g.Data, g.Base, g.BaseDigest, strings.Join(g.Platforms, ", "))
 	}
 	for _, cat := range m.Catalogs {
-		fmt.Fprintf(c.App.Writer, "\ncatalog %s, pruned from %s:\n", cat.Name, cat.Source)
+		fmt.Fprintf(c.App.Writer, "\ncatalog %s, pruned from %s for %s:\n", cat.Name, cat.Source, strings.Join(cat.Platforms, ", "))
 		for _, p := range cat.Packages {
 			for _, ch := range p.Channels {
 				fmt.Fprintf(c.App.Writer, "  %s, channel %s: %d versions, %s\n", p.Name, ch.Name, len(ch.Bundles), strings.Join(ch.Bundles, " "))
@@ -102,8 +102,12 @@ func provenance(m *manifest.Manifest, release string) string {
 
 // title is what a person calls an image.
 func title(i manifest.Image) string {
+	name := i.Name
 	if i.Role == manifest.RoleComponent {
-		return i.Release + " " + i.Component
+		name = i.Release + " " + i.Component
 	}
-	return i.Name
+	if len(i.Platforms) > 0 {
+		name += " (" + strings.Join(i.Platforms, ", ") + " only)"
+	}
+	return name
 }

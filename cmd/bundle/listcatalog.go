@@ -64,10 +64,10 @@ func fetchCatalog(c *cli.Context, content *oci.Content, ref manifest.Ref, platfo
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", ref, err)
 	}
-	if err := content.AddImage(c.Context, ref.Repository, image); err != nil {
+	if err := content.AddImage(c.Context, ref.Repository, oci.Root{Descriptor: image}); err != nil {
 		return nil, fmt.Errorf("%s: %w", ref, err)
 	}
-	bytes, err := oci.ImageBytes(image, content.Manifest)
+	bytes, err := oci.ImageBytes(oci.Root{Descriptor: image}, content.Manifest)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", ref, err)
 	}

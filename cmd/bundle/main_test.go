@@ -114,7 +114,7 @@ func sample() *manifest.Manifest {
 			image(manifest.RoleRegistry, "docker.io/library/registry:3", 1000), component,
 			image(manifest.RoleAdditional, "quay.io/acme/one:v1", 10), image(manifest.RoleAdditional, "quay.io/acme/two:v1", 20),
 		},
-		Catalogs: []manifest.Catalog{{Name: "quay.io/r/index:v4.9", Source: "sha256:2", Packages: []manifest.Package{{Name: "tool", Channels: []manifest.Channel{
+		Catalogs: []manifest.Catalog{{Name: "quay.io/r/index:v4.9", Source: "sha256:2", Platforms: []string{"linux/amd64", "linux/arm64"}, Packages: []manifest.Package{{Name: "tool", Channels: []manifest.Channel{
 			{Name: "fast"}, {Name: "stable", Bundles: []string{"tool.v1.0.0", "tool.v1.1.0"}},
 		}}}}},
 		Blobs: []ocispec.Descriptor{{Size: 2000}, {Size: 500}},
@@ -150,7 +150,7 @@ func TestInspectPrints(t *testing.T) {
 	for _, want := range []string{
 		"component   4.9.0-x86_64 etcd",
 		"additional  quay.io/acme/one:v1",
-		"\ncatalog quay.io/r/index:v4.9, pruned from sha256:2:\n",
+		"\ncatalog quay.io/r/index:v4.9, pruned from sha256:2 for linux/amd64, linux/arm64:\n",
 		"  tool, channel fast: 0 versions, \n",
 		"  tool, channel stable: 2 versions, tool.v1.0.0 tool.v1.1.0\n",
 		"\n4 images, 2 blobs, 2.5kB; 4.03kB if nothing were shared\nroot " + digest.FromString("root").String() + "\n",

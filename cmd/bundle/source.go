@@ -29,7 +29,7 @@ func sourceFlags() []cli.Flag {
 		&cli.StringFlag{Name: "authfile", Usage: "credentials (a pull secret) in `FILE`; else REGISTRY_AUTH_FILE, docker's or podman's own"},
 		&cli.StringFlag{Name: "registries-conf", Usage: "mirrors and insecure registries in `FILE`; else CONTAINERS_REGISTRIES_CONF or the system's own"},
 		&cli.StringFlag{Name: "graph-url", Usage: "the update service, for channels with more than one version: `URL`; else UPDATE_URL_OVERRIDE or Red Hat's"},
-		&cli.StringSliceFlag{Name: "graph", Usage: "a saved update graph in place of the service: `FILE`, or CHANNEL=FILE, several times"},
+		&cli.StringSliceFlag{Name: "graph", Usage: "a saved update graph in place of the service: `FILE`, or CHANNEL=FILE, CHANNEL/ARCH=FILE, several times"},
 		&cli.BoolFlag{Name: "conditional-edges", Usage: "let upgrade paths use updates that Red Hat recommends not to all clusters"},
 		&cli.StringFlag{Name: "graph-data", Usage: "for platform.graph, the data of the update graph: `URL|FILE`; else from beside --graph-url"},
 		&cli.StringFlag{Name: "graph-base-image", Value: graphdata.DefaultBase, Usage: "for platform.graph, the `IMAGE` that the data is put on"},
@@ -90,7 +90,7 @@ func planOptions(c *cli.Context, p progress.Func) (plan.Options, error) {
 	}, nil
 }
 
-// savedGraphs reads --graph: FILE or CHANNEL=FILE.
+// savedGraphs reads --graph: FILE, CHANNEL=FILE, CHANNEL/ARCH=FILE or /ARCH=FILE.
 func savedGraphs(args []string) (map[string]string, error) {
 	files := map[string]string{}
 	for _, arg := range args {

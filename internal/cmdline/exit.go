@@ -140,8 +140,13 @@ func hint(err error) string {
 
 // nodeAdvice is for nodes that could not be filled.
 func nodeAdvice(err error) string {
-	var http *oci.HTTPError
+	var (
+		http   *oci.HTTPError
+		sparse *importer.SparseError
+	)
 	switch {
+	case errors.As(err, &sparse):
+		return "a registry of distribution 3 takes indexes without all platforms with `validation: {manifests: {indexes: {platforms: none}}}`; any takes a bundle built without `platforms:`"
 	case errors.Is(err, oci.ErrPlainHTTP):
 		return "nodes without TLS need `plainHTTP: true` under `registry:` in the site's file"
 	case errors.As(err, &http) && (http.Status == 401 || http.Status == 403):

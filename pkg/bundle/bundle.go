@@ -200,6 +200,7 @@ func read(f *os.File, root digest.Digest) (*Bundle, []oci.Finding, error) {
 	if err != nil {
 		return b, append(findings, perLine(err)...), nil
 	}
+	b.Images = withPlatforms(b.Images, b.Manifest.Images)
 	return b, append(findings, b.disagreements()...), nil
 }
 

@@ -74,14 +74,16 @@ func (w *world) open(_ context.Context, d ocispec.Descriptor) (io.ReadCloser, er
 func (w *world) list() *manifest.Manifest {
 	m := &manifest.Manifest{FormatVersion: manifest.FormatVersion, Images: slices.Clone(w.images)}
 	m.Sort()
-	var roots []ocispec.Descriptor
+	var roots []oci.Root
+	m.SetFeatures()
 	for i := range m.Images {
-		n, err := oci.ImageBytes(m.Images[i].Descriptor, w.raw)
+		root := oci.Root{Descriptor: m.Images[i].Descriptor, Platforms: m.Images[i].Platforms}
+		n, err := oci.ImageBytes(root, w.raw)
 		if err != nil {
 			panic(err)
 		}
 		m.Images[i].Bytes = n
-		roots = append(roots, m.Images[i].Descriptor)
+		roots = append(roots, root)
 	}
 	parts, err := oci.Parts(roots, w.raw)
 	if err != nil {

@@ -17,6 +17,10 @@
 // hangs or is gone holds the others up for a second or two and no longer, and
 // reads by itself from then on.
 //
+// A bundle may hold indexes without all the images that they name. Such a one is
+// first put to the test on each node, with an index that is made up: most
+// registries refuse it, and then nothing is sent there (see [SparseError]).
+//
 // A blob that several repositories need is sent to one of them and mounted into
 // the others. There are never two writers of one blob on one registry: versions
 // of the CNCF registry before 3.1 lose that race.
@@ -144,7 +148,11 @@ func newPusher(b *bundle.Bundle, s *site.Site, n site.Node, f *fan, o PushOption
 // node fills a node and says how it fared.
 func (p *pusher) node(ctx context.Context, b *bundle.Bundle, n site.Node, w *work) (NodeResult, error) {
 	start := time.Now()
-	err := p.push(ctx, w)
+	defer p.fan.leave(p) // nobody waits for a node that has ended
+	err := p.probe(ctx, w.sparse)
+	if err == nil {
+		err = p.push(ctx, w)
+	}
 	r := p.soFar()
 	r.Node, r.Host = n.Name, p.host.Host
 	r.Seconds = time.Since(start).Seconds()

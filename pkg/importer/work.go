@@ -28,6 +28,8 @@ type work struct {
 	// tags come in groups of one digest: a tag is a write of its manifest too.
 	tags  [][]manifestWork
 	bytes int64 // of the blobs, each once
+	// sparse are indexes of which some images are not in the bundle.
+	sparse sparseWork
 }
 
 // blobWork is one blob and the repositories that need it, sorted.
@@ -73,7 +75,8 @@ type collector struct {
 }
 
 func (c *collector) place(p mirror.Placement) error {
-	err := oci.Walk(p.Image.Descriptor, c.b.Archive.Manifest, func(l oci.Link) {
+	root := oci.Root{Descriptor: p.Image.Descriptor, Platforms: p.Image.Platforms}
+	err := oci.Walk(root, c.b.Archive.Manifest, func(l oci.Link) {
 		if l.Kind != oci.KindIndex && l.Kind != oci.KindManifest {
 			c.need(l.Descriptor.Digest, p.Repository)
 		}
@@ -81,8 +84,11 @@ func (c *collector) place(p mirror.Placement) error {
 	if err != nil {
 		return err
 	}
-	raw, err := c.children(p.Repository, p.Image.Descriptor)
+	raw, err := c.children(p.Repository, root, root.Descriptor)
 	if err != nil {
+		return err
+	}
+	if err := c.sparse.note(p.Repository, root, raw, c.b.Archive.Manifest); err != nil {
 		return err
 	}
 	c.tag(manifestWork{
@@ -99,7 +105,7 @@ func (c *collector) need(d digest.Digest, repo string) {
 
 // children lists what an index names, each after what it names itself: a
 // registry refuses an index before its children. The walk has bounded the depth.
-func (c *collector) children(repo string, parent ocispec.Descriptor) (raw []byte, err error) {
+func (c *collector) children(repo string, root oci.Root, parent ocispec.Descriptor) (raw []byte, err error) {
 	if raw, err = c.b.Archive.Manifest(parent); err != nil {
 		return nil, err
 	}
@@ -109,15 +115,22 @@ func (c *collector) children(repo string, parent ocispec.Descriptor) (raw []byte
 	}
 	for _, l := range links {
 		m := manifestWork{repo: repo, ref: l.Descriptor.Digest.String(), desc: l.Descriptor}
-		key := m.repo + "@" + m.ref
-		if (l.Kind != oci.KindIndex && l.Kind != oci.KindManifest) || c.seen[key] {
+		// What an index within the index stands for depends on the platforms.
+		key, looked := m.repo+"@"+m.ref, m.repo+"@"+m.ref
+		if l.Kind == oci.KindIndex {
+			looked += " " + strings.Join(root.Platforms, " ")
+		}
+		if (l.Kind != oci.KindIndex && l.Kind != oci.KindManifest) || c.seen[looked] || !root.Keeps(l) {
 			continue
 		}
-		c.seen[key] = true
-		if m.raw, err = c.children(repo, m.desc); err != nil {
+		known := c.seen[key]
+		c.seen[key], c.seen[looked] = true, true
+		if m.raw, err = c.children(repo, root, m.desc); err != nil {
 			return nil, err
 		}
-		c.manifests = append(c.manifests, m)
+		if !known {
+			c.manifests = append(c.manifests, m)
+		}
 	}
 	return raw, nil
 }

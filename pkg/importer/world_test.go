@@ -87,14 +87,16 @@ func (w *world) bundle(t *testing.T) *bundle.Bundle {
 	t.Helper()
 	m := &manifest.Manifest{FormatVersion: manifest.FormatVersion, Images: slices.Clone(w.images)}
 	m.Sort()
-	var roots []ocispec.Descriptor
+	var roots []oci.Root
+	m.SetFeatures()
 	for i := range m.Images {
-		n, err := oci.ImageBytes(m.Images[i].Descriptor, w.raw)
+		root := oci.Root{Descriptor: m.Images[i].Descriptor, Platforms: m.Images[i].Platforms}
+		n, err := oci.ImageBytes(root, w.raw)
 		if err != nil {
 			t.Fatal(err)
 		}
 		m.Images[i].Bytes = n
-		roots = append(roots, m.Images[i].Descriptor)
+		roots = append(roots, root)
 	}
 	parts, err := oci.Parts(roots, w.raw)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"slices"
 )
 
-// knownFeatures are the ones that this reader can use. None yet.
-var knownFeatures = []string{}
+// knownFeatures are the ones that this reader can use.
+var knownFeatures = []string{FeatureSparseIndexes}
 
 // Encode writes the document. The same Manifest gives the same bytes, and what
 // Encode writes Decode reads.

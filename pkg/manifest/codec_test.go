@@ -36,7 +36,7 @@ func whole() *Manifest {
 		},
 		Signatures: []Signature{{Release: "4.9.0-x86_64", Data: []byte("signed")}},
 		Catalogs: []Catalog{{
-			Name: catalogName, Source: digest.FromString("source"), Platform: "linux/amd64",
+			Name: catalogName, Source: digest.FromString("source"), Platforms: []string{"linux/amd64"},
 			Packages: []Package{{Name: "tool", DefaultChannel: "stable", Channels: []Channel{{Name: "stable", Bundles: []string{"tool.v1.0.0", "tool.v1.1.0"}}}}},
 		}},
 		Blobs: []ocispec.Descriptor{registry, release, etcd, catalog, operator, additional},

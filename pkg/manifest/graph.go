@@ -19,8 +19,9 @@ type UpdateGraph struct {
 	Base string `json:"base"`
 	// BaseDigest is what Base resolved to, an image or an index.
 	BaseDigest digest.Digest `json:"baseDigest"`
-	// Platform is the one that was read and rebuilt, as os/arch[/variant].
-	Platform string `json:"platform"`
+	// Platforms are those that were read and rebuilt, as os/arch[/variant],
+	// sorted. For several the image is an index.
+	Platforms []string `json:"platforms"`
 	// Data is the digest of the data: that of the image's last layer, uncompressed.
 	Data digest.Digest `json:"data"`
 }
@@ -87,8 +88,8 @@ func (g UpdateGraph) check() error {
 	if err := checkDigest(g.Data); err != nil {
 		return fmt.Errorf("data %s: %w", shown(g.Data.String()), err)
 	}
-	if g.Platform == "" || !printable(g.Platform) {
-		return fmt.Errorf("platform %q cannot be printed", g.Platform)
+	if len(g.Platforms) == 0 {
+		return errors.New("is for no platform")
 	}
-	return nil
+	return checkPlatforms(g.Platforms)
 }

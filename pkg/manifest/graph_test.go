@@ -13,7 +13,7 @@ func withGraph() *Manifest {
 	m := whole()
 	image := blob("graph")
 	m.Graph = &UpdateGraph{
-		Base: "registry.access.redhat.com/ubi9/ubi:latest", BaseDigest: digest.FromString("base"), Platform: "linux/amd64",
+		Base: "registry.access.redhat.com/ubi9/ubi:latest", BaseDigest: digest.FromString("base"), Platforms: []string{"linux/amd64"},
 		Data: digest.FromString("data"),
 	}
 	m.Images = append(m.Images, Image{Name: m.Graph.Name(), Role: RoleGraph, Descriptor: image, Bytes: 100})
@@ -69,8 +69,8 @@ func TestValidateComparesTheUpdateGraphWithItsRecord(t *testing.T) {
 		"base by another digest": {func(m *Manifest) { m.Graph.Base = "quay.io/a/b@" + digest.FromString("x").String() },
 			"packing list: graph: base and its digest differ"},
 		"digest of the data": {func(m *Manifest) { m.Graph.Data = "latest" }, "packing list: graph: data latest: invalid checksum digest format"},
-		"no platform":        {func(m *Manifest) { m.Graph.Platform = "" }, `packing list: graph: platform "" cannot be printed`},
-		"platform":           {func(m *Manifest) { m.Graph.Platform = "\a" }, `packing list: graph: platform "\a" cannot be printed`},
+		"no platform":        {func(m *Manifest) { m.Graph.Platforms = nil }, `packing list: graph: is for no platform`},
+		"platform":           {func(m *Manifest) { m.Graph.Platforms = []string{"\a"} }, `packing list: graph: "\a" is no platform like linux/amd64`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := withGraph()

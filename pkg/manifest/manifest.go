@@ -106,7 +106,11 @@ type Image struct {
 	TargetTag        string `json:"targetTag,omitempty"`
 	// Descriptor points at the image manifest or index.
 	Descriptor ocispec.Descriptor `json:"descriptor"`
-	// Bytes is the size of all the image consists of, each blob counted once:
+	// Platforms are those of an index that travel, as os/arch[/variant], sorted;
+	// none when it travels whole, and then an image manifest has none either. The
+	// index itself is never edited: it names images that are not in the bundle.
+	Platforms []string `json:"platforms,omitempty"`
+	// Bytes is the size of all that travels of the image, each blob counted once:
 	// indexes, image manifests, configs and layers.
 	Bytes int64 `json:"bytes"`
 }
@@ -132,8 +136,9 @@ type Catalog struct {
 	Name string `json:"name"`
 	// Source is the digest to which the name resolved: the unpruned image or index.
 	Source digest.Digest `json:"source"`
-	// Platform is the one that was read and rebuilt, as os/arch[/variant].
-	Platform string `json:"platform"`
+	// Platforms are those that were read and rebuilt, as os/arch[/variant],
+	// sorted, at least one. Of several an index was made.
+	Platforms []string `json:"platforms"`
 	// Packages is what was kept, sorted by name.
 	Packages []Package `json:"packages"`
 }

@@ -25,7 +25,8 @@ const MaxBytes = 1 << 50
 // negative and add up to at most [MaxBytes], images in order and each once,
 // every image's descriptor among the blobs, no blob twice, a record for every
 // catalog image, in the order of their names, one for the update graph, sigstore
-// attachments of what travels. What is free text can be printed.
+// attachments of what travels, platforms of indexes only and the feature that
+// names them. What is free text can be printed.
 // An image or a catalog is reported with the first thing that is wrong with it.
 func (m *Manifest) Validate() error {
 	var errs []error
@@ -62,6 +63,7 @@ func (m *Manifest) Validate() error {
 	errs = append(errs, m.checkSignatures()...)
 	errs = append(errs, m.checkAttachments(blobs)...)
 	errs = append(errs, m.checkGraph()...)
+	errs = append(errs, m.checkSparse()...)
 	return errors.Join(append(errs, m.checkCatalogNames()...)...)
 }
 
@@ -127,6 +129,9 @@ func (m *Manifest) checkImage(i int, blobs map[digest.Digest]ocispec.Descriptor)
 	case img.Release != "" && !tagGrammar.MatchString(img.releaseTag()):
 		return fmt.Errorf("release and component make the tag %q, which is none", img.releaseTag())
 	}
+	if err := checkImagePlatforms(img); err != nil {
+		return err
+	}
 	return checkImageContent(img, ref, blobs)
 }
 
@@ -170,7 +175,13 @@ func (m *Manifest) checkCatalog(i int) error {
 	if err := checkDigest(c.Source); err != nil {
 		return fmt.Errorf("source %s: %w", shown(c.Source.String()), err)
 	}
-	texts := []string{c.Platform}
+	if len(c.Platforms) == 0 {
+		return errors.New("names no platform")
+	}
+	if err := checkPlatforms(c.Platforms); err != nil {
+		return err
+	}
+	var texts []string
 	for _, p := range c.Packages {
 		texts = append(texts, p.Name, p.DefaultChannel)
 		for _, ch := range p.Channels {

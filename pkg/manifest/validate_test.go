@@ -128,7 +128,8 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 			[]string{catalog + `"\xff" cannot be printed`}},
 		{"catalog: package of two lines", func(m *Manifest) { m.Catalogs[0].Packages[0].Name = "a\nb" },
 			[]string{catalog + `"a\nb" cannot be printed`}},
-		{"catalog: platform", func(m *Manifest) { m.Catalogs[0].Platform = "\a" }, []string{catalog + `"\a" cannot be printed`}},
+		{"catalog: platform", func(m *Manifest) { m.Catalogs[0].Platforms = []string{"\a"} }, []string{catalog + `"\a" is no platform like linux/amd64`}},
+		{"catalog: no platform", func(m *Manifest) { m.Catalogs[0].Platforms = nil }, []string{catalog + "names no platform"}},
 
 		{"names that cannot be printed", func(m *Manifest) {
 			m.Images[0].Name = "a\nb"

@@ -66,9 +66,10 @@ func bundleOf(t testing.TB, w *world) []byte {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	var roots, parts []ocispec.Descriptor
+	var roots []Root
+	var parts []ocispec.Descriptor
 	for _, i := range w.images {
-		roots = append(roots, i.Descriptor)
+		roots = append(roots, i.Root())
 	}
 	links, err := Parts(roots, w.manifest)
 	if err != nil {

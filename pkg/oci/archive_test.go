@@ -41,14 +41,14 @@ func (w *world) image(name string, layers ...string) ocispec.Descriptor {
 	}
 	raw, _ := json.Marshal(m)
 	d := w.put(m.MediaType, raw)
-	w.images = append(w.images, Named{name, d})
+	w.images = append(w.images, Named{Name: name, Descriptor: d})
 	return d
 }
 
 func (w *world) index(name string, children ...ocispec.Descriptor) ocispec.Descriptor {
 	raw, _ := json.Marshal(ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex, Manifests: children})
 	d := w.put(ocispec.MediaTypeImageIndex, raw)
-	w.images = append(w.images, Named{name, d})
+	w.images = append(w.images, Named{Name: name, Descriptor: d})
 	return d
 }
 
@@ -65,9 +65,9 @@ func (w *world) open(_ context.Context, d ocispec.Descriptor) (io.ReadCloser, er
 
 func (w *world) layout(t *testing.T) *Layout {
 	t.Helper()
-	var roots []ocispec.Descriptor
+	var roots []Root
 	for _, i := range w.images {
-		roots = append(roots, i.Descriptor)
+		roots = append(roots, i.Root())
 	}
 	links, err := Parts(roots, w.manifest)
 	if err != nil {

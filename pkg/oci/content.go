@@ -49,13 +49,14 @@ func (c *Content) Resolve(ctx context.Context, ref string) (ocispec.Descriptor, 
 	return desc, nil
 }
 
-// AddImage fetches the index and image manifests of an image, as far as they
-// are not here yet, at most MaxImageManifests. Its blobs are noted, not fetched.
-func (c *Content) AddImage(ctx context.Context, repository string, root ocispec.Descriptor) error {
-	a := &adding{c: c, repository: repository, seen: map[digest.Digest]bool{}}
+// AddImage fetches the index and image manifests that belong to an image, as far
+// as they are not here yet, at most MaxImageManifests. Its blobs are noted, not
+// fetched.
+func (c *Content) AddImage(ctx context.Context, repository string, root Root) error {
+	a := &adding{c: c, repository: repository, root: root, seen: map[digest.Digest]bool{}}
 	a.group, ctx = errgroup.WithContext(ctx)
 	a.group.SetLimit(4)
-	a.group.Go(func() error { return a.add(ctx, root, 0) })
+	a.group.Go(func() error { return a.add(ctx, root.Descriptor, 0) })
 	return a.group.Wait()
 }
 
@@ -67,6 +68,7 @@ const MaxImageManifests = 4096
 type adding struct {
 	c          *Content
 	repository string
+	root       Root
 	group      *errgroup.Group
 
 	mu   sync.Mutex
@@ -104,7 +106,7 @@ func (a *adding) add(ctx context.Context, d ocispec.Descriptor, depth int) error
 	if err != nil {
 		return fmt.Errorf("%s@%s: %w", a.repository, d.Digest, err)
 	}
-	for _, l := range links {
+	for _, l := range a.root.keep(d.MediaType, links) {
 		if l.Kind != KindIndex && l.Kind != KindManifest {
 			a.c.note(l.Descriptor.Digest, a.repository)
 			continue
@@ -199,10 +201,10 @@ func (c *Content) repositories(d digest.Digest) []string {
 	return slices.Clone(c.repos[d]) // note shifts what lies in it
 }
 
-// Parts lists what images consist of, each piece once, in the order of a
+// Parts lists what belongs to images, each piece once, in the order of a
 // bundle: indexes and image manifests, then configs, then layers, each in the
 // order in which the images name them.
-func Parts(roots []ocispec.Descriptor, manifest ManifestFunc) ([]Link, error) {
+func Parts(roots []Root, manifest ManifestFunc) ([]Link, error) {
 	var parts []Link
 	seen := map[digest.Digest]bool{}
 	for _, root := range roots {
@@ -228,8 +230,8 @@ func sectionOf(k Kind) int {
 	return int(k)
 }
 
-// ImageBytes is the size of all that one image consists of, each piece once.
-func ImageBytes(root ocispec.Descriptor, manifest ManifestFunc) (int64, error) {
+// ImageBytes is the size of all that belongs to one image, each piece once.
+func ImageBytes(root Root, manifest ManifestFunc) (int64, error) {
 	var n int64
 	err := Walk(root, manifest, func(l Link) { n += l.Descriptor.Size })
 	return n, err

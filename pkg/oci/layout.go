@@ -38,7 +38,13 @@ var layoutContent = []byte(`{"imageLayoutVersion":"` + ocispec.ImageLayoutVersio
 type Named struct {
 	Name       string
 	Descriptor ocispec.Descriptor
+	// Platforms are those that travel of an index; none means that it travels
+	// whole. index.json does not say it; the packing list does.
+	Platforms []string
 }
+
+// Root is the image without its name.
+func (n Named) Root() Root { return Root{n.Descriptor, n.Platforms} }
 
 // Entry is one file of the tar.
 type Entry struct {

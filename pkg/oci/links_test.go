@@ -78,7 +78,7 @@ func TestWalkVisitsEachOnceAndGoesOnBesideWhatItCannotRead(t *testing.T) {
 	root := w.put(ocispec.MediaTypeImageIndex, indexOf(one, gone, inner, bare))
 	seen := map[digest.Digest]int{}
 	var order []digest.Digest
-	err := Walk(root, w.manifest, func(l Link) {
+	err := Walk(Root{Descriptor: root}, w.manifest, func(l Link) {
 		seen[l.Descriptor.Digest]++
 		order = append(order, l.Descriptor.Digest)
 	})
@@ -91,16 +91,16 @@ func TestWalkVisitsEachOnceAndGoesOnBesideWhatItCannotRead(t *testing.T) {
 }
 
 func TestWalkRefusesWhatIsNoImageAndWhatIsTooDeep(t *testing.T) {
-	err := Walk(ocispec.Descriptor{MediaType: "text/plain", Digest: "sha256:x"}, nil, nil)
+	err := Walk(Root{Descriptor: ocispec.Descriptor{MediaType: "text/plain", Digest: "sha256:x"}}, nil, nil)
 	mustSay(t, err, `sha256:x: media type "text/plain" is neither`)
-	err = Walk(ocispec.Descriptor{MediaType: dockerSchema1 + "+json", Digest: "sha256:x"}, nil, nil)
+	err = Walk(Root{Descriptor: ocispec.Descriptor{MediaType: dockerSchema1 + "+json", Digest: "sha256:x"}}, nil, nil)
 	mustSay(t, err, "sha256:x: is a Docker schema 1 manifest")
 	w := newWorld()
 	d := w.image("x:1", "layer")
 	for range maxDepth + 1 {
 		d = w.put(ocispec.MediaTypeImageIndex, indexOf(d))
 	}
-	err = Walk(d, w.manifest, func(Link) {})
+	err = Walk(Root{Descriptor: d}, w.manifest, func(Link) {})
 	mustSay(t, err, "indexes are nested more than 4 deep")
 }
 
@@ -108,7 +108,7 @@ func TestPartsAreOrderedAndEachOnce(t *testing.T) {
 	w := newWorld()
 	one, two := w.image("x:1", "base", "one"), w.image("x:2", "base", "two")
 	root := w.put(ocispec.MediaTypeImageIndex, indexOf(two, one))
-	parts, err := Parts([]ocispec.Descriptor{one, root, root}, w.manifest)
+	parts, err := Parts([]Root{{Descriptor: one}, {Descriptor: root}, {Descriptor: root}}, w.manifest)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,11 +121,11 @@ func TestPartsAreOrderedAndEachOnce(t *testing.T) {
 	if s := strings.Join(kinds, ""); s != "10122333" {
 		t.Errorf("kinds in order: %s", s)
 	}
-	if size, err := ImageBytes(root, w.manifest); size != n || err != nil {
+	if size, err := ImageBytes(Root{Descriptor: root}, w.manifest); size != n || err != nil {
 		t.Errorf("image has %d bytes, its parts %d, %v", size, n, err)
 	}
 	w.blobs[one.Digest] = []byte("{")
-	if _, err := Parts([]ocispec.Descriptor{root}, w.manifest); err == nil || errors.Unwrap(err) == err {
+	if _, err := Parts([]Root{{Descriptor: root}}, w.manifest); err == nil || errors.Unwrap(err) == err {
 		t.Error("a manifest that cannot be read is no error")
 	}
 }

@@ -497,10 +497,10 @@ func TestAddImageFollowsWhatAnImageNames(t *testing.T) {
 	inner := w.put(ocispec.MediaTypeImageIndex, indexOf(two, bare))
 	root := w.put(ocispec.MediaTypeImageIndex, indexOf(one, inner, one))
 	c, f := serve(t, w)
-	if err := c.AddImage(t.Context(), "quay.io/a", root); err != nil {
+	if err := c.AddImage(t.Context(), "quay.io/a", Root{Descriptor: root}); err != nil {
 		t.Fatal(err)
 	}
-	parts, err := Parts([]ocispec.Descriptor{root}, c.Manifest)
+	parts, err := Parts([]Root{{Descriptor: root}}, c.Manifest)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -536,7 +536,7 @@ func TestAddImageAsksForEachManifestOnce(t *testing.T) {
 	}
 	c, f := serve(t, w)
 	start := time.Now()
-	if err := c.AddImage(t.Context(), "quay.io/a", d); err != nil {
+	if err := c.AddImage(t.Context(), "quay.io/a", Root{Descriptor: d}); err != nil {
 		t.Fatal(err)
 	}
 	if n := f.count("GET", "/manifests/"); n != maxDepth+1 || time.Since(start) > 10*time.Second {
@@ -580,7 +580,7 @@ func TestAddImageHasLimits(t *testing.T) {
 					content.AddBlob(raw)
 				}
 			}
-			mustSay(t, content.AddImage(t.Context(), "quay.io/a", c.root), c.want)
+			mustSay(t, content.AddImage(t.Context(), "quay.io/a", Root{Descriptor: c.root}), c.want)
 		})
 	}
 }
@@ -600,7 +600,7 @@ func TestABlobOfTwoRepositoriesIsReadFromEither(t *testing.T) {
 		return inner(rw, r)
 	}
 	for repo, d := range map[string]ocispec.Descriptor{"quay.io/a": one, "quay.io/b": two} {
-		if err := c.AddImage(t.Context(), repo, d); err != nil {
+		if err := c.AddImage(t.Context(), repo, Root{Descriptor: d}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -79,20 +79,12 @@ func (c *Content) ForPlatform(root ocispec.Descriptor, platform string) (ocispec
 		if l.Kind != KindManifest || l.Descriptor.Platform == nil {
 			continue
 		}
-		if matches(*l.Descriptor.Platform, platform) {
+		if MatchPlatform(*l.Descriptor.Platform, platform) {
 			return l.Descriptor, nil
 		}
 		have = append(have, platformString(*l.Descriptor.Platform))
 	}
 	return root, fmt.Errorf("%s: has no image for %s, only for %s", root.Digest, platform, printable(strings.Join(have, ", ")))
-}
-
-func matches(p ocispec.Platform, want string) bool {
-	return platformString(p) == want || p.OS+"/"+p.Architecture == want
-}
-
-func platformString(p ocispec.Platform) string {
-	return strings.TrimSuffix(p.OS+"/"+p.Architecture+"/"+p.Variant, "/")
 }
 
 func (c *Content) readSmall(ctx context.Context, d ocispec.Descriptor) ([]byte, error) {

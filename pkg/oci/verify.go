@@ -3,6 +3,7 @@ package oci
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -42,13 +43,14 @@ func (f Finding) String() string {
 	return s
 }
 
-// Verify proves everything that index.json names: each reference leads to a
-// blob of the right size and sha256, and no blob is there that nothing names.
-// Every byte is read once. The findings come in the order of the tar; an error
+// Verify proves everything that index.json names and that belongs to a [Root]:
+// each reference leads to a blob of the right size and sha256, and no blob is
+// there that nothing names. Every byte is read once. The findings come in the order of the tar; an error
 // means that verification itself ended early.
 func (a *Archive) Verify(ctx context.Context, p progress.Func) ([]Finding, error) {
 	v := &verification{a: a, needs: needs(a.Images, a.Manifest)}
 	v.extra()
+	v.platforms()
 	if err := v.hashAll(ctx, p); err != nil {
 		return nil, err
 	}
@@ -83,7 +85,7 @@ func (v *verification) add(d digest.Digest, problem string) {
 func needs(images []Named, manifest ManifestFunc) map[digest.Digest]*need {
 	all := map[digest.Digest]*need{}
 	for _, img := range images {
-		_ = Walk(img.Descriptor, manifest, func(l Link) {
+		_ = Walk(img.Root(), manifest, func(l Link) {
 			n := all[l.Descriptor.Digest]
 			if n == nil {
 				n = &need{desc: plain(l.Descriptor)}
@@ -111,6 +113,16 @@ func (v *verification) extra() {
 	for d := range v.a.entries {
 		if v.needs[d] == nil {
 			v.add(d, "nothing names it")
+		}
+	}
+}
+
+// platforms reports indexes without a platform that is said to travel.
+func (v *verification) platforms() {
+	for _, img := range v.a.Images {
+		missing := (*PlatformError)(nil)
+		if err := CheckPlatforms(img.Root(), v.a.Manifest); errors.As(err, &missing) {
+			v.add(img.Descriptor.Digest, strings.TrimPrefix(err.Error(), img.Descriptor.Digest.String()+": "))
 		}
 	}
 }

@@ -15,25 +15,32 @@ const maxDepth = 4
 // have the digest and size that the descriptor names. Its errors name the digest.
 type ManifestFunc func(ocispec.Descriptor) ([]byte, error)
 
-// Walk visits everything that an image consists of, root first, each piece of
+// Walk visits everything that belongs to an image, root first, each piece of
 // content once, in the order in which it is named. A piece that cannot be read
 // is visited and its error kept; the walk goes on beside it and returns all
 // errors joined.
-func Walk(root ocispec.Descriptor, manifest ManifestFunc, visit func(Link)) error {
-	kind, ok := KindOf(root.MediaType)
+func Walk(root Root, manifest ManifestFunc, visit func(Link)) error {
+	kind, ok := KindOf(root.Descriptor.MediaType)
 	if !ok {
-		return fmt.Errorf("%s: %w", root.Digest, unreadableType(root.MediaType))
+		return fmt.Errorf("%s: %w", root.Descriptor.Digest, unreadableType(root.Descriptor.MediaType))
 	}
-	w := &walk{manifest: manifest, visit: visit, seen: map[digest.Digest]bool{}}
-	w.step(Link{root, kind}, 0)
+	w := newWalk(root, manifest, visit)
+	w.step(Link{root.Descriptor, kind}, 0)
 	return errors.Join(w.errs...)
 }
 
+func newWalk(root Root, manifest ManifestFunc, visit func(Link)) *walk {
+	return &walk{root: root, manifest: manifest, visit: visit, seen: map[digest.Digest]bool{}}
+}
+
 type walk struct {
+	root     Root
 	manifest ManifestFunc
 	visit    func(Link)
 	seen     map[digest.Digest]bool
 	errs     []error
+
+	indexesOnly bool // image manifests are visited and not read
 }
 
 func (w *walk) step(l Link, depth int) {
@@ -42,7 +49,7 @@ func (w *walk) step(l Link, depth int) {
 	}
 	w.seen[l.Descriptor.Digest] = true
 	w.visit(l)
-	if l.Kind != KindIndex && l.Kind != KindManifest {
+	if l.Kind != KindIndex && (l.Kind != KindManifest || w.indexesOnly) {
 		return
 	}
 	links, err := w.links(l, depth)
@@ -67,7 +74,7 @@ func (w *walk) links(l Link, depth int) ([]Link, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", l.Descriptor.Digest, err)
 	}
-	return links, nil
+	return w.root.keep(l.Descriptor.MediaType, links), nil
 }
 
 func unreadableType(mediaType string) error {

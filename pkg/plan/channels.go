@@ -1,12 +1,18 @@
 package plan
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"drayage/pkg/imageset"
 	"drayage/pkg/manifest"
+	"drayage/pkg/oci"
 	"drayage/pkg/release"
 )
 
@@ -23,42 +29,124 @@ type GraphOptions struct {
 	// BaseImage is what the data is put on; empty means [graphdata.DefaultBase].
 	BaseImage string
 	// Files are saved graphs by the names of their channels, used in place of
-	// the service. The name "" stands for any channel that is not named.
+	// the service. The name "" stands for any channel that is not named. A name
+	// may have an architecture behind it, stable-4.14/arm64 or /arm64; without one
+	// it is for any.
 	Files map[string]string
 	// Conditional lets upgrade paths use conditional edges.
 	Conditional bool
 }
 
-// releaseRefs are the release images that the image set asks for. exact is true
-// when their tags are the names that they must have.
-func (p *planner) releaseRefs(ctx context.Context, cfg *imageset.Config) (refs []manifest.Ref, exact bool, err error) {
-	if ref, ok := cfg.ReleaseRef(); ok {
-		return []manifest.Ref{ref}, cfg.Mirror.Platform.Release == "", nil
+// wantedRelease is a release image that the image set asks for.
+type wantedRelease struct {
+	ref manifest.Ref
+	// arch is for which architecture it has to be, as Go names it, or multi; empty
+	// is any.
+	arch string
+	// exact says that its tag is the name that it must have.
+	exact bool
+	// platforms are those that travel of a multi-architecture release; none is all.
+	platforms []string
+}
+
+// platformsOf are those that are to be read of the image that was found.
+func (w wantedRelease) platformsOf(desc ocispec.Descriptor) []string {
+	if kind, _ := oci.KindOf(desc.MediaType); kind == oci.KindIndex {
+		return w.platforms
+	}
+	return nil
+}
+
+// releaseRefs are the release images that the image set asks for.
+func (p *planner) releaseRefs(ctx context.Context, cfg *imageset.Config) ([]wantedRelease, error) {
+	platform := cfg.Mirror.Platform
+	platforms := imageset.PlatformNames(platform.Platforms)
+	if platform.Release != "" {
+		ref, _ := cfg.ReleaseRef() // it was parsed when the image set was read
+		w := wantedRelease{ref: ref, platforms: platforms}
+		if len(platform.Architectures) > 0 {
+			w.arch = cfg.Architectures()[0]
+		}
+		return []wantedRelease{w}, nil
+	}
+	var all []wantedRelease
+	var errs []error
+	for _, arch := range cfg.Architectures() {
+		refs, err := p.channelRefs(ctx, cfg, arch)
+		if err != nil && len(cfg.Architectures()) > 1 {
+			err = eachLine(arch, err)
+		}
+		errs = append(errs, err)
+		for _, ref := range refs {
+			w := wantedRelease{ref: ref, arch: arch, exact: true}
+			if arch == release.MultiArchitecture {
+				w.platforms = platforms
+			}
+			all = append(all, w)
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if len(cfg.Architectures()) > 1 {
+		p.sortHops()
+	}
+	return all, errors.Join(errs...)
+}
+
+// channelRefs are the release images of the channels, for one architecture.
+func (p *planner) channelRefs(ctx context.Context, cfg *imageset.Config, arch string) (refs []manifest.Ref, err error) {
+	asked := slices.DeleteFunc(cfg.ReleaseRequests(), func(r imageset.ReleaseRequest) bool { return r.Architecture != arch })
+	if len(asked) == 1 {
+		if version, one := asked[0].Version(); one {
+			ref, err := asked[0].Image(version)
+			return []manifest.Ref{ref}, err
+		}
 	}
 	var requests []release.ChannelRequest
-	for _, r := range cfg.ReleaseRequests() {
+	for _, r := range asked {
 		requests = append(requests, release.ChannelRequest{
 			Name: r.Channel, MinVersion: r.MinVersion, MaxVersion: r.MaxVersion, ShortestPath: r.ShortestPath, Full: r.Full,
 		})
 	}
 	if len(requests) == 0 {
-		return nil, false, nil
+		return nil, nil
 	}
-	graphs, err := p.graphs(ctx, release.Channels(requests), cfg.Architecture())
+	graphs, err := p.graphs(ctx, release.Channels(requests), arch)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	selected, err := release.Select(requests, graphs, release.SelectOptions{Conditional: p.Graph.Conditional})
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	p.hops = selected.Hops
-	p.warnings = append(p.warnings, selected.Warnings...)
+	p.addHops(selected.Hops)
+	for _, w := range selected.Warnings {
+		if len(cfg.Architectures()) > 1 {
+			w = arch + ": " + w
+		}
+		p.warnings = append(p.warnings, w)
+	}
 	for _, n := range selected.Releases {
-		tag := n.Version + "-" + release.TagArchitecture(cfg.Architecture())
+		tag := n.Version + "-" + release.TagArchitecture(arch)
 		refs = append(refs, manifest.Ref{Repository: n.Payload.Repository, Tag: tag, Digest: n.Payload.Digest})
 	}
-	return refs, true, nil
+	return refs, nil
+}
+
+// addHops adds the upgrades for one architecture to those for others.
+func (p *planner) addHops(hops []release.Hop) {
+	for _, h := range hops {
+		if !slices.ContainsFunc(p.hops, func(o release.Hop) bool { return reflect.DeepEqual(o, h) }) {
+			p.hops = append(p.hops, h)
+		}
+	}
+}
+
+func (p *planner) sortHops() {
+	slices.SortStableFunc(p.hops, func(a, b release.Hop) int {
+		return cmp.Or(release.CompareVersions(a.From, b.From), release.CompareVersions(a.To, b.To))
+	})
 }
 
 // graphs fetches the graphs of channels, or reads saved ones.
@@ -80,11 +168,10 @@ func (p *planner) graphs(ctx context.Context, channels []string, arch string) (m
 }
 
 func (p *planner) graph(ctx context.Context, channel, arch string) (*release.Graph, error) {
-	if path, ok := p.Graph.Files[channel]; ok {
-		return release.ReadGraph(path)
-	}
-	if path, ok := p.Graph.Files[""]; ok {
-		return release.ReadGraph(path)
+	for _, name := range []string{channel + "/" + arch, channel, "/" + arch, ""} {
+		if path, ok := p.Graph.Files[name]; ok {
+			return release.ReadGraph(path)
+		}
 	}
 	p.Progress.Note("", fmt.Sprintf("reading the update graph of %s for %s", channel, arch))
 	get := func(ctx context.Context, url, accept string, most int64) ([]byte, error) {

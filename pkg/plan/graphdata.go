@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"drayage/pkg/graphdata"
 	"drayage/pkg/imageset"
 	"drayage/pkg/manifest"
+	"drayage/pkg/oci"
 )
 
 // graphImage adds the image with the update graph, if the image set asks for it.
@@ -29,8 +31,8 @@ func (p *planner) graphImage(ctx context.Context, cfg *imageset.Config) error {
 	if err != nil {
 		return err
 	}
-	g := manifest.UpdateGraph{Base: ref.String(), BaseDigest: base.Digest, Platform: p.platform, Data: data.Digest()}
-	desc, err := p.makeGraph(ctx, ref, base, g.Platform, data)
+	g := manifest.UpdateGraph{Base: ref.String(), BaseDigest: base.Digest, Platforms: p.clusterPlatforms(cfg), Data: data.Digest()}
+	desc, err := p.makeGraph(ctx, ref, base, g.Platforms, data)
 	if err != nil {
 		return err
 	}
@@ -56,17 +58,33 @@ func (p *planner) graphData(ctx context.Context) (data *graphdata.Data, from str
 	return data, from, err
 }
 
-// makeGraph puts the data on the base image for a platform. The base itself does
-// not travel; its layers do.
-func (p *planner) makeGraph(ctx context.Context, ref manifest.Ref, base ocispec.Descriptor, platform string, data *graphdata.Data) (ocispec.Descriptor, error) {
-	img, err := p.content.ForPlatform(base, platform)
-	if err != nil {
-		return img, fmt.Errorf("%s: %w", ref, err)
+// makeGraph puts the data on the base image, for one platform or, as an index,
+// for several. The base itself does not travel; its layers do.
+func (p *planner) makeGraph(ctx context.Context, ref manifest.Ref, base ocispec.Descriptor, platforms []string, data *graphdata.Data) (ocispec.Descriptor, error) {
+	if kind, _ := oci.KindOf(base.MediaType); kind != oci.KindIndex && len(platforms) > 1 {
+		return base, fmt.Errorf("%s: is one image, the releases are for %s", ref, strings.Join(platforms, ", "))
 	}
-	if err := p.content.AddImage(ctx, ref.Repository, img); err != nil {
-		return img, err
+	var children []ocispec.Descriptor
+	for _, platform := range platforms {
+		img, err := p.content.ForPlatform(base, platform)
+		if err != nil {
+			return base, fmt.Errorf("%s: %w", ref, err)
+		}
+		if err := p.content.AddImage(ctx, ref.Repository, oci.Root{Descriptor: img}); err != nil {
+			return base, err
+		}
+		made, err := graphdata.Make(ctx, p.content, graphdata.Request{Base: ref.String(), Image: img, Data: data})
+		if err != nil {
+			return base, err
+		}
+		made.Platform = img.Platform
+		children = append(children, made)
 	}
-	return graphdata.Make(ctx, p.content, graphdata.Request{Base: ref.String(), Image: img, Data: data})
+	if len(children) > 1 {
+		return p.content.Index(base.MediaType, children)
+	}
+	children[0].Platform = nil
+	return children[0], nil
 }
 
 // remakeGraph makes the image with the update graph again and compares it with
@@ -92,7 +110,7 @@ func (p *planner) remakeGraph(ctx context.Context, m *manifest.Manifest) error {
 	if err != nil {
 		return err
 	}
-	desc, err := p.makeGraph(ctx, ref, base, m.Graph.Platform, data)
+	desc, err := p.makeGraph(ctx, ref, base, m.Graph.Platforms, data)
 	if err != nil {
 		return err
 	}

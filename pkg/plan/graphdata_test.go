@@ -86,7 +86,7 @@ func TestGraphImageIsTheBaseAndTheData(t *testing.T) {
 	p := u.makeGraph(graphAlone, dataFile(t, graphTar(t, "4.12")))
 	image, there := p.Manifest.GraphImage()
 	g := p.Manifest.Graph
-	if !there || g.Base != u.host+"/ubi9/ubi:latest" || g.Platform != "linux/amd64" || image.Name != g.Name() {
+	if !there || g.Base != u.host+"/ubi9/ubi:latest" || !slices.Equal(g.Platforms, []string{"linux/amd64"}) || image.Name != g.Name() {
 		t.Fatalf("image %+v, graph %+v", image, g)
 	}
 	var m ocispec.Manifest
@@ -154,8 +154,8 @@ func names(t *testing.T, layer io.Reader) []string {
 func TestGraphImageIsForTheClustersPlatform(t *testing.T) {
 	u := based(t)
 	text := strings.Replace(graphAlone, "graph: true", "graph: true, architectures: [arm64]", 1)
-	if g := u.makeGraph(text, dataFile(t, graphTar(t, "4.12"))).Manifest.Graph; g.Platform != "linux/arm64" {
-		t.Errorf("platform %s", g.Platform)
+	if g := u.makeGraph(text, dataFile(t, graphTar(t, "4.12"))).Manifest.Graph; !slices.Equal(g.Platforms, []string{"linux/arm64"}) {
+		t.Errorf("platforms %q", g.Platforms)
 	}
 	text = strings.Replace(graphAlone, "graph: true", "graph: true, architectures: [s390x]", 1)
 	_, err := Make(t.Context(), u.imageset(text), u.source(), u.graphOptions(dataFile(t, graphTar(t, "4.12"))))

@@ -54,7 +54,7 @@ func (p *planner) remake(ctx context.Context, m *manifest.Manifest, c manifest.C
 	if err != nil {
 		return err
 	}
-	pruned, err := p.prune(ctx, ref, source, catalog.Request{Selection: c.Packages}, c.Platform)
+	pruned, _, err := p.pruneAll(ctx, ref, source, catalog.Request{Selection: c.Packages}, c.Platforms)
 	if err != nil {
 		return err
 	}

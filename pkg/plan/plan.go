@@ -63,7 +63,7 @@ type Plan struct {
 func (p *Plan) Owners() map[digest.Digest][]string {
 	var images []oci.Named
 	for _, i := range p.Manifest.Images {
-		images = append(images, oci.Named{Name: i.Name, Descriptor: i.Descriptor})
+		images = append(images, oci.Named{Name: i.Name, Descriptor: i.Descriptor, Platforms: i.Platforms})
 	}
 	return oci.Owners(images, p.Content.Manifest)
 }
@@ -111,7 +111,9 @@ type planner struct {
 	warnings []string
 	// blocklist is also that of attachments, which are found last.
 	blocklist imageset.Blocklist
-	platform  string // os/arch of the cluster, known once the release is
+	// platforms are those of the releases that travel, as os/arch.
+	platforms []string
+	lacks     lacking
 }
 
 func newPlanner(source *oci.Source, o Options) *planner {
@@ -120,8 +122,7 @@ func newPlanner(source *oci.Source, o Options) *planner {
 	}
 	return &planner{
 		Options: o, source: source, content: oci.NewContent(source),
-		list:     manifest.Manifest{FormatVersion: manifest.FormatVersion},
-		platform: "linux/amd64",
+		list: manifest.Manifest{FormatVersion: manifest.FormatVersion},
 	}
 }
 
@@ -144,57 +145,53 @@ func (p *planner) add(i manifest.Image) { p.list.Images = append(p.list.Images, 
 // releases adds all releases that the image set asks for, each with its
 // components.
 func (p *planner) releases(ctx context.Context, cfg *imageset.Config) error {
-	p.platform = "linux/" + cfg.Architecture()
-	refs, exact, err := p.releaseRefs(ctx, cfg)
+	wanted, err := p.releaseRefs(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	var errs []error
-	for _, ref := range refs {
-		errs = append(errs, p.release(ctx, cfg, ref, exact))
+	for _, w := range wanted {
+		errs = append(errs, p.release(ctx, w))
 	}
 	return errors.Join(errs...)
 }
 
-func (p *planner) release(ctx context.Context, cfg *imageset.Config, ref manifest.Ref, exact bool) error {
+func (p *planner) release(ctx context.Context, w wantedRelease) error {
+	ref := w.ref
 	desc, err := p.content.Resolve(ctx, ref.String())
 	if err != nil {
 		return err
 	}
-	r, err := p.readRelease(ctx, ref, desc)
+	r, err := p.readRelease(ctx, ref, oci.Root{Descriptor: desc, Platforms: w.platformsOf(desc)})
 	if err != nil {
 		return err
 	}
-	if exact && ref.Tag != r.Name() {
+	if err := checkArchitecture(ref, r, w.arch, w.platforms); err != nil {
+		return err
+	}
+	if w.exact && ref.Tag != r.Name() {
 		return fmt.Errorf("%s: says that it is %s", ref, r.Name())
 	}
-	if want := cfg.Architecture(); len(cfg.Mirror.Platform.Architectures) > 0 && release.TagArchitecture(want) != r.Architecture {
-		return fmt.Errorf("%s: is a release for %s, the image set asks for %s", ref, goArchitecture(r.Architecture), want)
-	}
+	p.platforms = append(p.platforms, r.Platforms...)
 	if err := p.sign(ctx, ref, desc, r); err != nil {
 		return err
 	}
-	p.add(manifest.Image{Name: ref.String(), Role: manifest.RoleRelease, Release: r.Name(), Descriptor: desc})
+	p.add(manifest.Image{Name: ref.String(), Role: manifest.RoleRelease, Release: r.Name(), Descriptor: desc, Platforms: w.platforms})
 	for _, c := range r.Components {
 		p.add(manifest.Image{
 			Name: c.Ref.String(), Role: manifest.RoleComponent, Release: r.Name(), Component: c.Name,
-			Descriptor: ocispec.Descriptor{Digest: c.Ref.Digest},
+			Descriptor: ocispec.Descriptor{Digest: c.Ref.Digest}, Platforms: w.platforms,
 		})
 	}
 	return nil
 }
 
-func (p *planner) readRelease(ctx context.Context, ref manifest.Ref, desc ocispec.Descriptor) (*release.Release, error) {
+func (p *planner) readRelease(ctx context.Context, ref manifest.Ref, root oci.Root) (*release.Release, error) {
 	p.Progress.Note("", "reading release "+ref.String())
-	if err := p.content.AddImage(ctx, ref.Repository, desc); err != nil {
+	if err := p.content.AddImage(ctx, ref.Repository, root); err != nil {
 		return nil, err
 	}
-	r, err := release.Read(ctx, p.content, ref.String(), desc)
-	if err != nil {
-		return nil, err
-	}
-	p.platform = "linux/" + goArchitecture(r.Architecture)
-	return r, nil
+	return release.Read(ctx, p.content, ref.String(), root)
 }
 
 // goArchitecture is the reverse of release.TagArchitecture.
@@ -211,7 +208,7 @@ func (p *planner) catalogs(ctx context.Context, cfg *imageset.Config) error {
 		r := catalog.Request{Full: op.Full, Packages: packageRequests(op.Packages)}
 		ref, err := manifest.ParseRef(op.Catalog)
 		if err == nil {
-			err = p.catalog(ctx, ref, r)
+			err = p.catalog(ctx, ref, r, p.catalogPlatforms(cfg, op), imageset.PlatformNames(op.Platforms))
 		}
 		errs = append(errs, err)
 	}
@@ -231,12 +228,14 @@ func packageRequests(packages []imageset.Package) []catalog.PackageRequest {
 	return requests
 }
 
-func (p *planner) catalog(ctx context.Context, ref manifest.Ref, r catalog.Request) error {
+// catalog adds a catalog, pruned for some platforms, and what travels of the
+// images that it names: only some of their platforms, or all when only is empty.
+func (p *planner) catalog(ctx context.Context, ref manifest.Ref, r catalog.Request, platforms, only []string) error {
 	source, err := p.content.Resolve(ctx, ref.String())
 	if err != nil {
 		return err
 	}
-	pruned, err := p.prune(ctx, ref, source, r, p.platform)
+	pruned, platforms, err := p.pruneAll(ctx, ref, source, r, platforms)
 	if err != nil {
 		return err
 	}
@@ -244,10 +243,10 @@ func (p *planner) catalog(ctx context.Context, ref manifest.Ref, r catalog.Reque
 		p.warnings = append(p.warnings, ref.String()+": "+w)
 	}
 	p.list.Catalogs = append(p.list.Catalogs, manifest.Catalog{
-		Name: ref.String(), Source: source.Digest, Platform: p.platform, Packages: pruned.Selection,
+		Name: ref.String(), Source: source.Digest, Platforms: platforms, Packages: pruned.Selection,
 	})
 	p.add(manifest.Image{Name: ref.String(), Role: manifest.RoleCatalog, Descriptor: pruned.Descriptor})
-	return p.related(ref, pruned)
+	return p.related(ref, pruned, only)
 }
 
 // prune fetches the catalog image of one platform and makes the pruned one.
@@ -259,7 +258,7 @@ func (p *planner) prune(ctx context.Context, ref manifest.Ref, source ocispec.De
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", ref, err)
 	}
-	if err := p.content.AddImage(ctx, ref.Repository, img); err != nil {
+	if err := p.content.AddImage(ctx, ref.Repository, oci.Root{Descriptor: img}); err != nil {
 		return nil, err
 	}
 	r.Name, r.Image = ref.String(), img
@@ -267,7 +266,7 @@ func (p *planner) prune(ctx context.Context, ref manifest.Ref, source ocispec.De
 }
 
 // related adds what a pruned catalog names, two spellings of one name once.
-func (p *planner) related(cat manifest.Ref, pruned *catalog.Pruned) error {
+func (p *planner) related(cat manifest.Ref, pruned *catalog.Pruned, only []string) error {
 	var errs []error
 	seen := map[manifest.Ref]bool{}
 	for _, name := range pruned.Images {
@@ -282,7 +281,7 @@ func (p *planner) related(cat manifest.Ref, pruned *catalog.Pruned) error {
 		seen[ref] = true
 		p.add(manifest.Image{
 			Name: ref.String(), Role: manifest.RoleOperator, Catalog: cat.String(),
-			Descriptor: ocispec.Descriptor{Digest: ref.Digest},
+			Descriptor: ocispec.Descriptor{Digest: ref.Digest}, Platforms: only,
 		})
 	}
 	return errors.Join(errs...)
@@ -293,6 +292,7 @@ func (p *planner) additional(ctx context.Context, cfg *imageset.Config) error {
 	for _, i := range cfg.Mirror.AdditionalImages {
 		errs = append(errs, p.named(ctx, i.Name, manifest.Image{
 			Role: manifest.RoleAdditional, TargetRepository: i.TargetRepo, TargetTag: i.TargetTag,
+			Platforms: imageset.PlatformNames(i.Platforms),
 		}))
 	}
 	return errors.Join(errs...)
@@ -309,6 +309,8 @@ func (p *planner) finish(ctx context.Context) (*Plan, error) {
 		return nil, err
 	}
 	p.list.Sort()
+	p.list.SetFeatures()
+	p.warnings = slices.Concat(p.warnings, p.lacks.warnings(), p.sparseWarning())
 	if err := p.count(); err != nil {
 		return nil, err
 	}
@@ -355,7 +357,7 @@ func (p *planner) fetchOne(ctx context.Context, i *manifest.Image) error {
 			return err
 		}
 	}
-	if err := p.content.AddImage(ctx, ref.Repository, i.Descriptor); err != nil {
+	if err := p.settle(ctx, ref.Repository, i); err != nil {
 		return fmt.Errorf("%s%w", subject(*i, ref), err)
 	}
 	return nil
@@ -389,15 +391,15 @@ func summary(errs []error) error {
 
 // count lists all blobs and sums up what each image needs.
 func (p *planner) count() error {
-	var roots []ocispec.Descriptor
+	var roots []oci.Root
 	for i := range p.list.Images {
 		img := &p.list.Images[i]
-		n, err := oci.ImageBytes(img.Descriptor, p.content.Manifest)
+		n, err := oci.ImageBytes(root(*img), p.content.Manifest)
 		if err != nil {
 			return fmt.Errorf("%s: %w", img.Name, err)
 		}
 		img.Bytes = n
-		roots = append(roots, img.Descriptor)
+		roots = append(roots, root(*img))
 	}
 	parts, err := oci.Parts(roots, p.content.Manifest)
 	if err != nil {

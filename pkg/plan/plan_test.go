@@ -118,7 +118,7 @@ func TestMakePlansAllThatIsAskedFor(t *testing.T) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 	c := p.Manifest.Catalogs
-	if len(c) != 1 || c[0].Platform != "linux/amd64" || len(c[0].Packages) != 1 || !slices.Equal(c[0].Packages[0].Channels[0].Bundles, []string{"tool.v1.1.0"}) {
+	if len(c) != 1 || !slices.Equal(c[0].Platforms, []string{"linux/amd64"}) || len(c[0].Packages) != 1 || !slices.Equal(c[0].Packages[0].Channels[0].Bundles, []string{"tool.v1.1.0"}) {
 		t.Errorf("catalogs %+v", c)
 	}
 }
@@ -332,7 +332,7 @@ func TestCancelledPlan(t *testing.T) {
 func TestRelatedImagesAreListedOnce(t *testing.T) {
 	p := newPlanner(nil, Options{})
 	cat := manifest.Ref{Repository: "quay.io/redhat/index", Tag: "v4.9"}
-	err := p.related(cat, &catalog.Pruned{Images: []string{"acme/tool:v1", "docker.io/acme/tool:v1", "quay.io/acme/tool:v1"}})
+	err := p.related(cat, &catalog.Pruned{Images: []string{"acme/tool:v1", "docker.io/acme/tool:v1", "quay.io/acme/tool:v1"}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -343,7 +343,7 @@ func TestRelatedImagesAreListedOnce(t *testing.T) {
 	if want := []string{"docker.io/acme/tool:v1", "quay.io/acme/tool:v1"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	err = p.related(cat, &catalog.Pruned{Images: []string{"quay.io/acme/tool", "UPPER:1"}})
+	err = p.related(cat, &catalog.Pruned{Images: []string{"quay.io/acme/tool", "UPPER:1"}}, nil)
 	want := `quay.io/redhat/index:v4.9: names the image "quay.io/acme/tool": has neither a tag nor a digest`
 	if err == nil || !strings.HasPrefix(err.Error(), want+"\n") || strings.Count(err.Error(), "\n") != 1 {
 		t.Errorf("got %v", err)

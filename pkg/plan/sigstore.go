@@ -83,7 +83,7 @@ func (p *planner) signables() (all []signable, subjects map[signable]string, err
 		if err != nil {
 			return nil, nil, err
 		}
-		err = oci.Walk(img.Descriptor, p.content.Manifest, func(l oci.Link) {
+		err = oci.Walk(root(img), p.content.Manifest, func(l oci.Link) {
 			s := signable{ref.Repository, l.Descriptor.Digest}
 			if l.Kind != oci.KindIndex && l.Kind != oci.KindManifest || subjects[s] != "" {
 				return
@@ -123,7 +123,7 @@ func (p *planner) attachment(ctx context.Context, s signable) (img manifest.Imag
 	if err := p.checkAttachment(desc); err != nil {
 		return img, false, fmt.Errorf("%s: %w", ref, err)
 	}
-	if err := p.content.AddImage(ctx, ref.Repository, desc); err != nil {
+	if err := p.content.AddImage(ctx, ref.Repository, oci.Root{Descriptor: desc}); err != nil {
 		return img, false, err
 	}
 	return manifest.Image{Name: ref.String(), Role: manifest.RoleSignature, Descriptor: desc}, true, nil

@@ -106,7 +106,7 @@ func TestAttachmentsTravelWhenTheSourceHasThem(t *testing.T) {
 			continue
 		}
 		n := 0
-		err := oci.Walk(i.Descriptor, p.Content.Manifest, func(l oci.Link) {
+		err := oci.Walk(root(i), p.Content.Manifest, func(l oci.Link) {
 			n++
 			r, err := p.Content.Open(t.Context(), l.Descriptor)
 			if err != nil {

@@ -5,6 +5,10 @@
 // ImageStream, as JSON) names every component image by digest. Layers are read
 // from the top down until that file is found.
 //
+// A multi-architecture release is an index of such images, one for each
+// architecture. All of them name the same components, at the same digests, which
+// are indexes too. It is signed, and asked for, by the digest of the index.
+//
 // # Channels
 //
 // Which releases there are and which lead to which is the update graph, one for
@@ -38,8 +42,11 @@ const (
 type Release struct {
 	// Version is the release's name: 4.12.0.
 	Version string
-	// Architecture is the name that tags use: x86_64, aarch64, ppc64le, s390x.
+	// Architecture is the name that tags use: x86_64, aarch64, ppc64le, s390x, or
+	// multi when the release is for several.
 	Architecture string
+	// Platforms are those of its images that were read, as os/arch, sorted.
+	Platforms []string
 	// Components are the images of the release, in the order of its list.
 	Components []Component
 }
@@ -54,13 +61,18 @@ type Component struct {
 // Name is "<version>-<architecture>", as tags and packing lists have it.
 func (r *Release) Name() string { return r.Version + "-" + r.Architecture }
 
-// Read reads a release image whose manifests are in c. name is only for errors.
-// An image that is no release is an error that says what is missing.
-func Read(ctx context.Context, c *oci.Content, name string, root ocispec.Descriptor) (*Release, error) {
-	if kind, _ := oci.KindOf(root.MediaType); kind == oci.KindIndex {
-		return nil, fmt.Errorf("%s: is a multi-architecture release, not supported yet", name)
+// Read reads a release whose manifests are in c: one image, or those of an index
+// that belong to root. name is only for errors. An image that is no release is an
+// error that says what is missing.
+func Read(ctx context.Context, c *oci.Content, name string, root oci.Root) (*Release, error) {
+	if kind, _ := oci.KindOf(root.Descriptor.MediaType); kind == oci.KindIndex {
+		return readMulti(ctx, c, name, root)
 	}
-	img, err := c.ReadImage(ctx, root)
+	return readImage(ctx, c, name, root.Descriptor)
+}
+
+func readImage(ctx context.Context, c *oci.Content, name string, desc ocispec.Descriptor) (*Release, error) {
+	img, err := c.ReadImage(ctx, desc)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -73,9 +85,10 @@ func Read(ctx context.Context, c *oci.Content, name string, root ocispec.Descrip
 		return nil, fmt.Errorf("%s: %s/%s: %w", name, manifestsFolder, referencesFile, err)
 	}
 	r.Architecture = TagArchitecture(img.Config.Architecture)
-	if !tagPart.MatchString(r.Architecture) {
+	if !tagPart.MatchString(r.Architecture) || r.Architecture == MultiArchitecture {
 		return nil, fmt.Errorf("%s: its config names the architecture %q", name, r.Architecture)
 	}
+	r.Platforms = []string{"linux/" + img.Config.Architecture}
 	return r, nil
 }
 

@@ -70,7 +70,8 @@ func (g *Registry) place(p mirror.Placement) error {
 		g.repos[p.Repository] = repo
 	}
 	repo.tags[p.Tag] = p.Image.Descriptor.Digest
-	return oci.Walk(p.Image.Descriptor, g.bundle.Archive.Manifest, func(l oci.Link) {
+	root := oci.Root{Descriptor: p.Image.Descriptor, Platforms: p.Image.Platforms}
+	return oci.Walk(root, g.bundle.Archive.Manifest, func(l oci.Link) {
 		if l.Kind == oci.KindIndex || l.Kind == oci.KindManifest {
 			repo.manifests[l.Descriptor.Digest] = l.Descriptor
 		} else {
