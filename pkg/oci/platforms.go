@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -118,12 +119,15 @@ func (e *PlatformError) Error() string {
 // to the root, in the order in which it is named.
 func LeftOut(root Root, manifest ManifestFunc) ([]ocispec.Descriptor, error) {
 	var out []ocispec.Descriptor
+	kept := map[digest.Digest]bool{}
 	err := leaves(root.Descriptor, manifest, func(l Link) {
-		if !root.Keeps(l) {
+		if root.Keeps(l) {
+			kept[l.Descriptor.Digest] = true
+		} else {
 			out = append(out, l.Descriptor)
 		}
 	})
-	return out, err
+	return slices.DeleteFunc(out, func(d ocispec.Descriptor) bool { return kept[d.Digest] }), err
 }
 
 // leaves visits what an index and the indexes within it name, other than indexes.

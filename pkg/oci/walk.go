@@ -44,12 +44,16 @@ type walk struct {
 }
 
 func (w *walk) step(l Link, depth int) {
+	if w.indexesOnly && l.Kind != KindIndex {
+		w.visit(l) // each time: one image may be for several platforms
+		return
+	}
 	if w.seen[l.Descriptor.Digest] {
 		return
 	}
 	w.seen[l.Descriptor.Digest] = true
 	w.visit(l)
-	if l.Kind != KindIndex && (l.Kind != KindManifest || w.indexesOnly) {
+	if l.Kind != KindIndex && l.Kind != KindManifest {
 		return
 	}
 	links, err := w.links(l, depth)
