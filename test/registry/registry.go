@@ -47,6 +47,9 @@ type Options struct {
 	Users map[string]string
 	// Delete allows blobs, manifests and tags to be deleted.
 	Delete bool
+	// Sparse takes indexes before the images that they name, as distribution does
+	// with validation.manifests.indexes.platforms: none.
+	Sparse bool
 	// Stderr takes what the child says about its troubles; nil drops it.
 	Stderr io.Writer
 }
@@ -149,6 +152,9 @@ func (r *Registry) start(ctx context.Context) error {
 	}
 	if r.o.Delete {
 		args = append(args, "-delete")
+	}
+	if r.o.Sparse {
+		args = append(args, "-sparse")
 	}
 	if len(r.o.Users) > 0 {
 		if err := writeHtpasswd(r.htpasswd(), r.o.Users); err != nil {

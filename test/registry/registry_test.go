@@ -227,3 +227,26 @@ func request(t *testing.T, method, url, content string) (int, string) {
 	}
 	return r.StatusCode, string(b)
 }
+
+// The same index of an image that is nowhere, with and without Sparse.
+func TestSparseTakesIndexesWithoutTheirImages(t *testing.T) {
+	const index = `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[` +
+		`{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:d262a12de33125907e0b75a5ea34301dd27c4a6bde8295f6b922411f07623e61",` +
+		`"size":7,"platform":{"os":"linux","architecture":"s390x"}}]}`
+	for sparse, want := range map[bool]int{true: 201, false: 400} {
+		r := StartT(t, Options{Sparse: sparse})
+		q, err := http.NewRequest(http.MethodPut, "http://"+r.Addr()+"/v2/a/b/manifests/v1", strings.NewReader(index))
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Header.Set("Content-Type", "application/vnd.oci.image.index.v1+json")
+		resp, err := http.DefaultClient.Do(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("sparse %t: %s, want %d", sparse, resp.Status, want)
+		}
+	}
+}

@@ -1,12 +1,12 @@
 // Command registry is a CNCF distribution registry in a process of its own, for
 // tests, benchmarks and demonstrations.
 //
-//	registry -root DIR [-addr 127.0.0.1:0] [-htpasswd FILE] [-delete] [-accesslog FILE]
+//	registry -root DIR [-addr 127.0.0.1:0] [-htpasswd FILE] [-delete] [-sparse] [-accesslog FILE]
 //
 // It stores in DIR on the file system, without a descriptor cache, so what lies
 // in DIR is what it serves. It listens on loopback addresses only, in plain HTTP.
 // Manifests are checked as distribution does by default: an image manifest needs
-// its blobs and an index its children.
+// its blobs and an index its children. With -sparse, an index does not.
 //
 // It prints "ready ADDRESS" on standard output when it answers and then reads
 // standard input: it ends when that closes, or on SIGTERM or an interrupt. To
@@ -53,7 +53,7 @@ const (
 
 type options struct {
 	root, addr, htpasswd, accessLog string
-	delete                          bool
+	delete, sparse                  bool
 }
 
 func main() {
@@ -77,6 +77,7 @@ func parse(args []string) (options, error) {
 	f.StringVar(&o.htpasswd, "htpasswd", "", "`file` of users with bcrypt passwords; without it everybody may do everything")
 	f.StringVar(&o.accessLog, "accesslog", "", "`file` to append one line a request to")
 	f.BoolVar(&o.delete, "delete", false, "allow blobs, manifests and tags to be deleted")
+	f.BoolVar(&o.sparse, "sparse", false, "take indexes without the images that they name")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
@@ -177,6 +178,9 @@ func newApp(ctx context.Context, o options) (app *handlers.App, err error) {
 		"filesystem": configuration.Parameters{"rootdirectory": o.root},
 		"delete":     configuration.Parameters{"enabled": o.delete},
 	}}
+	if o.sparse {
+		c.Validation.Manifests.Indexes.Platforms = "none"
+	}
 	if o.htpasswd != "" {
 		// distribution makes a missing file up, with a user of its own.
 		if _, err := os.Stat(o.htpasswd); err != nil {
