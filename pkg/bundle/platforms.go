@@ -26,3 +26,13 @@ func withPlatforms(images []oci.Named, listed []manifest.Image) []oci.Named {
 	}
 	return images
 }
+
+// there leaves out findings about what the tar does not have: without a packing
+// list nobody knows which platforms of an index it should have.
+func (b *Bundle) there(findings []oci.Finding) []oci.Finding {
+	have := b.byName()
+	return slices.DeleteFunc(findings, func(f oci.Finding) bool {
+		_, ok := have[f.Entry]
+		return f.Entry != "" && !ok
+	})
+}

@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -140,5 +141,20 @@ func TestPlatformsOfOneNameAreJoined(t *testing.T) {
 	})
 	if !slices.Equal(got[0].Platforms, []string{"linux/amd64", "linux/s390x"}) || len(got[1].Platforms)+len(got[2].Platforms)+len(got[3].Platforms) > 0 {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// A packing list that cannot be read, or that needs what this program does not
+// know, is the one finding: what should be there is not known then.
+func TestWithoutAPackingListNothingIsMissed(t *testing.T) {
+	w, _ := sparse(t, []string{"linux/amd64"}, []string{"linux/amd64"})
+	f := w.forgery(t)
+	f.list = bytes.Replace(f.list, []byte(`"sparse-indexes"`), []byte(`"later-indexes"`), 1)
+	report, err := Verify(t.Context(), f.write(t), "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Findings) != 1 || report.Findings[0].Problem != `packing list: needs the feature "later-indexes", which this program does not know` {
+		t.Errorf("%+v", report.Findings)
 	}
 }

@@ -51,6 +51,9 @@ func Verify(ctx context.Context, path string, root digest.Digest, p progress.Fun
 	if err != nil {
 		return nil, err
 	}
+	if b.Manifest == nil {
+		content = b.there(content)
+	}
 	r := &Report{Path: path, Root: b.Root, RootChecked: root != "", Bytes: b.Size(), Findings: merge(findings, content)}
 	if r.Manifest = b.Manifest; r.Manifest != nil {
 		r.Signatures, r.Unsigned = len(b.Manifest.Signatures), b.Manifest.Unsigned
