@@ -20,6 +20,12 @@
 // that there is nothing for two readers to disagree about. [Archive.Verify]
 // proves the rest.
 //
+// # Platforms
+//
+// An image is given as a [Root]: its descriptor, and of an index the platforms
+// that are meant. What an index names for other platforms is then neither fetched
+// nor missed; the index stays as it is.
+//
 // # Trust
 //
 // Content is what its digest says, or an error ([ContentError]). What comes from
