@@ -34,7 +34,7 @@ func readMulti(ctx context.Context, c *oci.Content, name string, root oci.Root) 
 		if !root.Keeps(oci.Link{Descriptor: d, Kind: oci.KindManifest}) {
 			continue
 		}
-		r, err := readImage(ctx, c, name+", "+platformOf(d), d)
+		r, err := readImage(ctx, c, name+": its image for "+platformOf(d), d)
 		if err != nil {
 			return nil, err
 		}

@@ -87,7 +87,7 @@ func TestReadMultiRefuses(t *testing.T) {
 			"release:1: its image for linux/arm64 is one for linux/s390x"},
 		{"a platform that is not there", []child{amd64, arm64}, []string{"linux/amd64", "linux/s390x"},
 			"has no image for linux/s390x, only for linux/amd64, linux/arm64"},
-		{"an image that is no release", other([]byte("{}")), nil, `release:1, linux/arm64: release-manifests/image-references: is kind "" of "", want ImageStream of image.openshift.io/v1`},
+		{"an image that is no release", other([]byte("{}")), nil, `release:1: its image for linux/arm64: release-manifests/image-references: is kind "" of "", want ImageStream of image.openshift.io/v1`},
 		{"versions", other(references("4.14.4", component("etcd", byDigest("e")), component("cli", byDigest("c")))), nil, differ + "version 4.14.3 and 4.14.4"},
 		{"components", other(references("4.14.3", component("etcd", byDigest("e")), component("oc", byDigest("c")))), nil,
 			differ + "cli is in the first one only\n" + differ + "oc is in the second one only"},
