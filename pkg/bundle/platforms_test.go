@@ -77,16 +77,22 @@ func TestEveryFlippedByteOfASparseBundleIsFound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for at := 0; at < len(raw); at += 5 {
-		spoilt := slices.Clone(raw)
-		spoilt[at] ^= 0x01
+	found := func(what string, at int, spoilt []byte) {
 		if err := os.WriteFile(written.Path, spoilt, 0o644); err != nil {
 			t.Fatal(err)
 		}
 		report, err := Verify(t.Context(), written.Path, "", nil)
 		if err == nil && len(report.Findings) == 0 {
-			t.Errorf("byte %d of %d: nothing was found", at, len(raw))
+			t.Errorf("byte %d of %d %s: nothing was found", at, len(raw), what)
 		}
+	}
+	for at := 0; at < len(raw); at += 5 {
+		spoilt := slices.Clone(raw)
+		spoilt[at] ^= 0x01
+		found("changed", at, spoilt)
+	}
+	for at := 0; at < len(raw); at += 101 {
+		found("removed", at, slices.Delete(slices.Clone(raw), at, at+1))
 	}
 }
 

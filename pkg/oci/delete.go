@@ -6,13 +6,13 @@ import (
 )
 
 // DeleteManifest takes an index or image manifest, named by its digest, away
-// from a repository. Many registries do not allow it, by default or at all.
+// from a repository. Many registries do not allow it, by default or at all, so
+// it makes one attempt.
 func (c *Client) DeleteManifest(ctx context.Context, r Repository, ref string) error {
-	return c.retry(ctx, func() error {
-		resp, err := c.do(ctx, r, actionsPush, request(http.MethodDelete, r.Path, "manifests/"+ref), http.StatusAccepted, http.StatusOK, http.StatusNoContent)
-		if err != nil {
-			return err
-		}
-		return resp.Body.Close()
-	})
+	req := request(http.MethodDelete, r.Path, "manifests/"+ref)
+	resp, err := c.do(ctx, r, actionsPush, req, http.StatusAccepted, http.StatusOK, http.StatusNoContent)
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
 }

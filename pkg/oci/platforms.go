@@ -89,6 +89,9 @@ func Match(root Root, manifest ManifestFunc) (found, have []string, err error) {
 // CheckPlatforms is an error when an index has no image for one of the root's
 // platforms; it says which it has.
 func CheckPlatforms(root Root, manifest ManifestFunc) error {
+	if len(root.Platforms) == 0 {
+		return nil
+	}
 	found, have, err := Match(root, manifest)
 	if err != nil {
 		return err

@@ -196,7 +196,7 @@ func (p *planner) sparseWarning() []string {
 	if n == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("%d images travel without some of their platforms: the nodes' registries must take such indexes; import push asks them first", n)}
+	return []string{fmt.Sprintf("images that travel without some of their platforms: %d; the nodes' registries must take such indexes, import push asks them first", n)}
 }
 
 // checkArchitecture compares a release with what was asked for: an architecture

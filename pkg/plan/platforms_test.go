@@ -118,7 +118,7 @@ func TestMultiRelease(t *testing.T) {
 		t.Errorf("features %q, %d bytes of %d", some.Manifest.Features, some.Manifest.UniqueBytes(), p.Manifest.UniqueBytes())
 	}
 	want := []string{"release 4.9.0-multi: no image for linux/s390x: cli",
-		"3 images travel without some of their platforms: the nodes' registries must take such indexes; import push asks them first"}
+		"images that travel without some of their platforms: 3; the nodes' registries must take such indexes, import push asks them first"}
 	if !slices.Equal(some.Warnings, want) {
 		t.Errorf("warnings %q, want %q", some.Warnings, want)
 	}
@@ -283,7 +283,7 @@ func TestPlatformsOfACatalogsImages(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, platforms, want)
 		}
 	}
-	if len(p.Warnings) != 1 || !strings.HasPrefix(p.Warnings[0], "1 images travel without some") {
+	if len(p.Warnings) != 1 || !strings.HasPrefix(p.Warnings[0], "images that travel without some of their platforms: 1; ") {
 		t.Errorf("warnings %q", p.Warnings)
 	}
 	// The tool itself for one platform alone, and then for none that is wanted.
