@@ -204,4 +204,3 @@ func eventually(t *testing.T, what string, holds func() string) {
 	}
 	t.Fatalf("%s: %s", what, last)
 }
-
