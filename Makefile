@@ -10,11 +10,11 @@ GOFLAGS_BUILD := -trimpath -ldflags "-s -w -X drayage/internal/cmdline.Version=$
 # Every .go file that the binaries are made of.
 SOURCES := $(shell find cmd internal pkg -name '*.go' -not -name '*_test.go') go.mod go.sum
 
-# TEST runs all tests in a folder. What was skipped is told at the end: go test
+# TEST runs all tests in a folder, with the flags that follow it. What was skipped is told at the end: go test
 # says of a package with skipped tests only that it is ok.
 define TEST
 set -o pipefail; cd $(1) && log=$$(mktemp) && echo "go test ./...  (in $(1))" && \
-if go test -count=1 -v ./... > $$log 2>&1; then ok=0; else ok=1; grep -v -e '^=== ' -e '^ *--- PASS' $$log; fi; \
+if go test -count=1 -v $(2) ./... > $$log 2>&1; then ok=0; else ok=1; grep -v -e '^=== ' -e '^ *--- PASS' $$log; fi; \
 grep -e '^ok' -e '^FAIL' $$log; \
 grep -B3 '^ *--- SKIP' $$log | grep -v -e '^=== ' -e '--- PASS' -e '^--$$'; \
 echo "$$(grep -c '^ *--- PASS' $$log) passed, $$(grep -c '^ *--- FAIL' $$log) failed, $$(grep -c '^ *--- SKIP' $$log) skipped"; \
@@ -49,6 +49,11 @@ test: ## every test: units, each verb, end to end on real registries
 	cd test && go vet ./...
 	@$(call TEST,test)
 
+.PHONY: test-cluster
+test-cluster: ## the cluster side on a real API server; compiles for minutes once
+	cd test/cluster && go vet ./... && go build -o bin/ ./cmd/...
+	@TESTCLUSTER=$(CURDIR)/test/cluster/bin/testcluster; export TESTCLUSTER; $(call TEST,test/cluster,-timeout 30m)
+
 .PHONY: test-race
 test-race: ## the units under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race -count=1 ./...
@@ -59,4 +64,4 @@ fmt: ## format the code
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf bin test/bin test/work
+	rm -rf bin test/bin test/work test/cluster/bin

@@ -115,6 +115,7 @@ func client(t *testing.T, c *harness.Cluster, user string) (*rest.Config, dynami
 		t.Fatal(err)
 	}
 	config.QPS, config.Burst = 200, 400
+	config.Timeout = 30 * time.Second // what hangs is an error, with a place
 	d, err := dynamic.NewForConfig(config)
 	if err != nil {
 		t.Fatal(err)

@@ -28,8 +28,8 @@ type State struct {
 	DrainTimeout int64 `json:"drainTimeoutMillis"`
 	// CatalogDelay is how long a catalog is CONNECTING.
 	CatalogDelay int64 `json:"catalogDelayMillis"`
-	// Halted stops the machine-config operator: nothing is rendered, no status
-	// changes, no node moves.
+	// Halted stops the operators: nothing is rendered, no status changes, no node
+	// moves, no catalog connects.
 	Halted bool `json:"halted"`
 	// Degraded has the reason for each node that does not get through its update,
 	// or that is degraded without one.

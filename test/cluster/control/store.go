@@ -46,14 +46,25 @@ func (s *Store) Patch(raw []byte) error {
 	if err != nil {
 		return err
 	}
+	s.set(next)
+	return nil
+}
+
+// Set puts another state in the place of the one in force.
+func (s *Store) Set(next State) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.set(next)
+}
+
+func (s *Store) set(next State) {
 	s.state = next
 	for _, w := range s.wake {
 		w()
 	}
-	return nil
 }
 
-// OnChange calls back after each Patch; the callback must not block.
+// OnChange calls back after each change; the callback must not block.
 func (s *Store) OnChange(wake func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

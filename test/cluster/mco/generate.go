@@ -112,7 +112,7 @@ func machineConfig(name, pool string, config []byte) *mcv1.MachineConfig {
 // ignitionFile is a configuration of one file, in the form that the operator writes.
 func ignitionFile(path string, content []byte) []byte {
 	raw, _ := json.Marshal(map[string]any{ // strings only: it cannot go wrong
-		"ignition": map[string]any{"version": "3.2.0"},
+		"ignition": map[string]any{"version": "3.1.0"}, // every OpenShift takes it
 		"storage": map[string]any{"files": []any{map[string]any{
 			"path":      path,
 			"mode":      0o644,

@@ -92,7 +92,7 @@ func Run(ctx context.Context, o Options, in io.Reader, out io.Writer) error {
 		io.Copy(io.Discard, in)
 		cancel()
 	}()
-	c := &cluster{o: o, users: newUsers(), store: control.NewStore(o.State)}
+	c := &cluster{o: o, users: newUsers(), store: control.NewStore(control.Default())}
 	direct, stop, err := c.startAPI(ctx)
 	if err != nil {
 		return err
@@ -153,8 +153,13 @@ func (c *cluster) fill(ctx context.Context, direct *rest.Config) error {
 	}
 	go mco.New(client, c.store, c.o.minor()).Run(ctx)
 	go olm.New(client, c.store).Run(ctx)
-	defer c.store.ClearJournal() // of the installation
-	return settled(ctx, kube.Client{Dynamic: client})
+	// The installation goes well, whatever is to go wrong after it.
+	if err := settled(ctx, kube.Client{Dynamic: client}); err != nil {
+		return err
+	}
+	c.store.ClearJournal()
+	c.store.Set(c.o.State)
+	return nil
 }
 
 // settled waits until every pool has a configuration and all its nodes have it.
