@@ -1,6 +1,6 @@
 // Command import brings a bundle to a site: it proves the file, fills the
-// nodes' registries from it, and renders the objects that tell the cluster
-// where its images are. Each verb is one small file here.
+// nodes' registries from it, and renders and applies the objects that tell the
+// cluster where its images are. Each verb is one small file here.
 package main
 
 import (
@@ -14,10 +14,11 @@ import (
 func main() {
 	os.Exit(cmdline.Main(&cli.App{
 		Name:  "import",
-		Usage: "bring a bundle to a site: prove it, push it to every node, render what the cluster needs",
+		Usage: "bring a bundle to a site: prove it, push it to every node, render what the cluster needs, apply it",
 		Description: "   import verify --root sha256:9f86d08... /media/usb/site.bundle.tar\n" +
 			"   import push   --site site.yaml /media/usb/site.bundle.tar\n" +
-			"   import render --site site.yaml -o manifests /media/usb/site.bundle.tar",
-		Commands: []*cli.Command{cmdline.Verify("import"), pushCommand(), renderCommand(), serveCommand()},
+			"   import render --site site.yaml -o manifests /media/usb/site.bundle.tar\n" +
+			"   import apply  --site site.yaml /media/usb/site.bundle.tar",
+		Commands: []*cli.Command{cmdline.Verify("import"), pushCommand(), renderCommand(), applyCommand(), serveCommand()},
 	}, os.Args))
 }

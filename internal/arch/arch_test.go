@@ -47,6 +47,7 @@ var ours = house{
 		"pkg/bundle":    {"pkg/manifest", "pkg/oci", "internal/progress", "internal/durable"},
 		"pkg/serve":     {"pkg/bundle", "pkg/mirror", "pkg/oci", "pkg/site"},
 		"pkg/importer":  {"pkg/bundle", "pkg/manifest", "pkg/mirror", "pkg/oci", "pkg/site", "internal/progress"},
+		"pkg/cluster":   {"internal/progress"},
 
 		"internal/arch":       {},
 		"internal/cmdline":    {"pkg/bundle", "pkg/importer", "pkg/manifest", "pkg/oci", "pkg/signature", "internal/ui"},
@@ -62,6 +63,7 @@ var ours = house{
 		"github.com/schollz/progressbar":         {"internal/ui"},
 		"golang.org/x/crypto":                    {"pkg/signature"},
 		"modernc.org/sqlite":                     {"pkg/catalog"},
+		"k8s.io":                                 {"pkg/cluster"},
 		"github.com/urfave/cli":                  {"cmd/bundle", "cmd/import", "internal/cmdline"},
 	},
 }

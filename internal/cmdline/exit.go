@@ -25,6 +25,7 @@ const (
 	ExitNodes     = 4   // some nodes are not whole; run it again
 	ExitSource    = 5   // what the image set asks for cannot be had
 	ExitSpace     = 6   // the medium is full or too small
+	ExitCluster   = 8   // the cluster refused, or did not finish
 	ExitCancelled = 130 // ^C
 )
 
@@ -50,6 +51,17 @@ func (e *SourceError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *SourceError) Unwrap() error { return e.Err }
 
+// ClusterError is what a cluster did not take, or did not do in time. It has a
+// type here because this package does not know the one that knows clusters:
+// what packs bundles would have to contain it.
+type ClusterError struct{ Err error }
+
+// Error is the cause.
+func (e *ClusterError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *ClusterError) Unwrap() error { return e.Err }
+
 // ExitCode is the number for an error.
 func ExitCode(err error) int {
 	var (
@@ -60,6 +72,7 @@ func ExitCode(err error) int {
 		http    *oci.HTTPError
 		content *oci.ContentError
 		source  *SourceError
+		cluster *ClusterError
 		missing *fs.PathError
 	)
 	switch {
@@ -73,6 +86,8 @@ func ExitCode(err error) int {
 		return ExitBundle
 	case errors.As(err, &nodes):
 		return ExitNodes
+	case errors.As(err, &cluster):
+		return ExitCluster
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
 		return ExitSpace
 	case errors.As(err, &source), errors.As(err, &http), errors.As(err, &content):

@@ -54,6 +54,8 @@ func TestExitCode(t *testing.T) {
 		{"a medium that is too small", &bundle.SpaceError{Path: "site.tar", Need: 2, Have: 1}, ExitSpace},
 		{"a quota", &fs.PathError{Err: syscall.EDQUOT}, ExitSpace},
 		{"a file system with small files only", &fs.PathError{Err: syscall.EFBIG}, ExitSpace},
+		{"a cluster that refuses", &ClusterError{errors.New("Image/cluster: no")}, ExitCluster},
+		{"a cluster whose server is not there", &ClusterError{&oci.HTTPError{}}, ExitCluster},
 		{"^C", errCancelled, ExitCancelled},
 	}
 	for _, c := range cases {
