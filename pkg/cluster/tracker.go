@@ -48,6 +48,11 @@ func (t *tracker) judge(o observation, now time.Time) verdict {
 		t.rendering(&v, o, now)
 	case complete(o):
 		v.done = true
+		for _, n := range o.nodes {
+			if _, watched := t.lastNote[n.Name]; watched {
+				t.say(&v, n.Name, "done")
+			}
+		}
 		t.say(&v, "", fmt.Sprintf("all %d nodes have %s", o.pool.Machines, short(o.pool.Target)))
 	default:
 		t.rolling(&v, o, now)
