@@ -48,20 +48,29 @@ func printApply(c *cli.Context, r applyResult) error {
 	return printChanges(c.App.Writer, r.Objects, r.DryRun)
 }
 
-// printChanges has the fields only of what is yet to come.
-func printChanges(out io.Writer, changes []cluster.Change, fields bool) error {
+// printChanges says what is to be done, with the fields, or what was done.
+func printChanges(out io.Writer, changes []cluster.Change, planned bool) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, ch := range changes {
 		text := string(ch.Result)
-		switch {
-		case ch.Untried:
-			text += " (its namespace is made first; the server could not try it)"
-		case fields && len(ch.Fields) > 0:
-			text += ": " + firstFields(ch.Fields)
+		if planned {
+			text = planText(ch)
 		}
 		fmt.Fprintf(w, "%s\t%s\n", ch, text)
 	}
 	return w.Flush()
+}
+
+func planText(ch cluster.Change) string {
+	switch {
+	case ch.Untried:
+		return "create (its namespace is made first; the server could not try it)"
+	case ch.Result == cluster.Created:
+		return "create"
+	case ch.Result == cluster.Changed:
+		return "change " + firstFields(ch.Fields)
+	}
+	return string(ch.Result)
 }
 
 func firstFields(fields []string) string {

@@ -43,6 +43,11 @@ func (c *Cluster) Apply(ctx context.Context, p *Plan, o ApplyOptions) (done []Ch
 		}
 	}
 	for s := stageGround; s <= stageLast; s++ {
+		if s == stageMirrors && p.updating && !o.NoWait {
+			if err := c.waitForPool(ctx, wanted{}, o); err != nil {
+				return done, err
+			}
+		}
 		changes, err := c.applyStage(ctx, p, s, o)
 		done = append(done, changes...)
 		if err != nil {

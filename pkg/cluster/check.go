@@ -93,7 +93,7 @@ func checkUpdating(p *Pool, planned bool) []Finding {
 	f := Finding{Object: "MachineConfigPool/" + p.Name, Field: "status.conditions", Found: fmt.Sprintf("is updating: %d of %d machines have %s", p.UpToDate, p.Machines, p.Target),
 		Do: "wait until it is done, then run the same command again"}
 	if !planned {
-		f.Warning, f.Do = true, "it is waited for before anything else rolls out"
+		f.Warning, f.Do = true, "it is waited for before mirrors are written, unless nothing is to be waited for"
 	}
 	return []Finding{f}
 }

@@ -64,7 +64,7 @@ func TestChecksBeforeWriting(t *testing.T) {
 			s.stats[0] = nodeSpace{node: "node1", err: errors.New("node node1: stats: 500 no kubelet")}
 			s.stats[1].stats.Root.UsedBytes = -1
 			s.stats[2].stats.Root.InodesFree = 4
-		}, nil, PrepareOptions{}, []string{"error: Node/node3: node.fs: 4 of 100 inodes are free", "warning: Node/node1: stats/summary: node node1: stats: 500 no kubelet", "warning: Node/node2: node.fs: its kubelet does not say"}},
+		}, nil, PrepareOptions{}, []string{"error: Node/node3: node.fs: 4 of 100 inodes are free", "warning: Node/node1: stats/summary: 500 no kubelet", "warning: Node/node2: node.fs: its kubelet does not say"}},
 		{"a disk for images", func(_ *testing.T, s *snapshot) { s.stats[0].stats.Images = Disk{CapacityBytes: 100, UsedBytes: 90} }, nil, PrepareOptions{}, []string{"error: Node/node1: node.runtime.imageFs: 90B of 100B"}},
 		{"mirror sets before 4.13", as("4.12.1", nothing), []string{idms}, PrepareOptions{}, []string{"error: ImageDigestMirrorSet/example: kind: the cluster is 4.12.1; the kind exists from 4.13 on"}},
 		{"both kinds in 4.14", as("4.14.0", mirrors(older)), []string{strings.Replace(idms, "quay.io", "other.io", 1)}, PrepareOptions{}, []string{"error: ImageDigestMirrorSet/example: kind: 4.14.0 refuses it beside ImageContentSourcePolicy/older; replace"}},

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/docker/go-units"
 )
@@ -20,7 +21,7 @@ func checkSpace(nodes []nodeSpace, o PrepareOptions) []Finding {
 	var findings []Finding
 	for _, n := range nodes {
 		if n.err != nil {
-			findings = append(findings, Finding{Object: "Node/" + n.node, Field: "stats/summary", Found: n.err.Error(),
+			findings = append(findings, Finding{Object: "Node/" + n.node, Field: "stats/summary", Found: strings.TrimPrefix(n.err.Error(), "node "+n.node+": stats: "),
 				Do: "look at its disk yourself: df on the node", Warning: true})
 			continue
 		}

@@ -33,8 +33,8 @@
 // Nodes are drained at most once:
 //
 //  1. namespaces, ConfigMaps, Secrets, MachineConfiguration
-//  2. with the pool paused: MachineConfig, KubeletConfig, Image/cluster, tag mirrors, mirrors
-//     that forbid the source; then the pool runs and is waited for
+//  2. with the pool paused: MachineConfig, KubeletConfig, Image/cluster, tag mirrors,
+//     mirrors that forbid the source, mirror sets that lose a mirror; then the pool runs and is waited for
 //  3. digest mirrors: they neither drain nor reboot; waited for
 //  4. OperatorHub, CatalogSources, ClusterCatalogs; waited for
 //  5. pinned images, update service

@@ -53,6 +53,40 @@ func mirrorRules(u *unstructured.Unstructured) []MirrorRule {
 	return rules
 }
 
+// markDrains finds our mirror sets that take a source or a mirror away from what
+// is there; a node that got a new address does that. have are all that are there.
+func markDrains(objects []Object, have []*unstructured.Unstructured) ([]Object, []Finding) {
+	marked := slices.Clone(objects)
+	var findings []Finding
+	for i, o := range marked {
+		for _, h := range have {
+			if objectID(h.GetKind(), "", h.GetName()) != o.String() {
+				continue
+			}
+			if lost := lostMirrors(mirrorRules(h), mirrorRules(o.unstructured())); len(lost) > 0 {
+				marked[i].drains = true
+				findings = append(findings, Finding{Object: o.String(), Found: "loses " + some(lost),
+					Do: "every node is drained for it, one after the other", Warning: true})
+			}
+		}
+	}
+	return marked, findings
+}
+
+// lostMirrors are the mirrors that were there and will not be.
+func lostMirrors(before, after []MirrorRule) []string {
+	var lost []string
+	for _, b := range before {
+		at := slices.IndexFunc(after, func(a MirrorRule) bool { return a.Source == b.Source })
+		for _, m := range b.Mirrors {
+			if at < 0 || !slices.Contains(after[at].Mirrors, m) {
+				lost = append(lost, m+" of "+b.Source)
+			}
+		}
+	}
+	return lost
+}
+
 // mergedOrder is the order in which the cluster asks mirrors that several
 // objects name for one source: each list keeps its order, ties are broken by
 // name, and so are loops.

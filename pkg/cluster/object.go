@@ -24,6 +24,9 @@ type Object struct {
 	// neverForce is set on an object of ours that shares a name with somebody
 	// else's.
 	neverForce bool
+	// drains is set on a mirror set that takes something away from the one that
+	// is there: every node is drained for it.
+	drains bool
 }
 
 // String is Kind/name, or Kind/namespace/name.
@@ -50,7 +53,7 @@ func (o Object) everybodys() bool { return kinds[o.Kind].everybodys || o.is(pull
 // drain anyway.
 func (o Object) stage() stage {
 	s := kinds[o.Kind].stage
-	if s == stageMirrors && o.forbidsSource() {
+	if s == stageMirrors && (o.drains || o.forbidsSource()) {
 		return stagePool
 	}
 	return s

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 func TestObjectsThatCannotBeApplied(t *testing.T) {
@@ -53,5 +55,32 @@ func TestWritingOrder(t *testing.T) {
 		"ImageDigestMirrorSet/example", "OperatorHub/cluster", "CatalogSource/openshift-marketplace/catalog", "PinnedImageSet/p"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestMirrorSetsThatLoseSomething(t *testing.T) {
+	cases := []struct {
+		name, have string
+		want       string
+	}{
+		{"the same", idms, ""},
+		{"a mirror more", strings.Replace(idms, ", '10.0.0.1:5000/ocp4/openshift'", "", 1), ""},
+		{"another's", strings.Replace(strings.Replace(idms, "name: example", "name: other", 1), "10.0.0.1", "10.0.0.9", 1), ""},
+		{"a node's new address", strings.Replace(idms, "10.0.0.1", "10.0.0.9", 1),
+			"warning: ImageDigestMirrorSet/example: loses 10.0.0.9:5000/ocp4/openshift of quay.io/a/release; every node is drained for it, one after the other"},
+		{"a source", strings.Replace(idms, "[{source", "[{source: b.io/c, mirrors: [m/c]}, {source", 1),
+			"warning: ImageDigestMirrorSet/example: loses m/c of b.io/c; every node is drained for it, one after the other"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			ours := objects(t, idms)
+			marked, findings := markDrains(ours, []*unstructured.Unstructured{parse(t, c.have)})
+			if got := lines(findings); got != c.want {
+				t.Errorf("got %s", got)
+			}
+			if drains := marked[0].stage() == stagePool; drains != (c.want != "") || ours[0].stage() != stageMirrors {
+				t.Errorf("stage %d, of the original %d", marked[0].stage(), ours[0].stage())
+			}
+		})
 	}
 }

@@ -37,6 +37,8 @@ type Plan struct {
 	forceConflicts bool
 	// leftPaused says that a run of ours was cut while the pool was paused.
 	leftPaused bool
+	// updating says that the pool rolled something out already.
+	updating bool
 }
 
 // Err is a [*FindingsError] with all that keeps the plan from being applied.
@@ -56,9 +58,10 @@ func (c *Cluster) Prepare(ctx context.Context, objects []Object, o PrepareOption
 	if err != nil {
 		return nil, err
 	}
-	objects = inWritingOrder(joinTrustedCA(objects, seen.image))
+	objects, drains := markDrains(joinTrustedCA(objects, seen.image), seen.mirrors)
+	objects = inWritingOrder(objects)
 	p := &Plan{objects: objects, forceConflicts: o.ForceConflicts}
-	p.Findings = append(twice(objects), check(seen, objects, o)...)
+	p.Findings = slices.Concat(twice(objects), drains, check(seen, objects, o))
 	var denied map[string]bool
 	err = c.persist(ctx, o.Progress, func(ctx context.Context) error {
 		findings, d, err := c.checkRights(ctx, objects)
@@ -73,11 +76,14 @@ func (c *Cluster) Prepare(ctx context.Context, objects []Object, o PrepareOption
 	if err := c.try(ctx, p, denied, o); err != nil {
 		return nil, err
 	}
-	p.Findings = inOrder(append(p.Findings, checkUpdating(seen.pool, p.writesIn(stagePool))...))
+	updating := checkUpdating(seen.pool, p.writesIn(stagePool))
+	p.updating = len(updating) > 0
+	p.Findings = append(p.Findings, updating...)
 	if p.leftPaused = seen.pool != nil && seen.pool.PausedByUs; p.leftPaused {
 		p.Findings = append(p.Findings, Finding{Object: "MachineConfigPool/" + MasterPool, Field: "spec.paused",
 			Found: "is true since a run of ours was cut short", Do: "this run goes on, and lets the pool go", Warning: true})
 	}
+	p.Findings = inOrder(p.Findings)
 	return p, nil
 }
 
