@@ -145,6 +145,23 @@ func TestStatsOfANode(t *testing.T) {
 	}
 }
 
+// A pool that cannot be let go is told with the way to do it by hand, also after ^C.
+func TestAPoolThatCannotBeLetGo(t *testing.T) {
+	s := tlsServer(t, refuse(404, "NotFound", "no"))
+	c, err := Connect(t.Context(), ConnectOptions{Kubeconfig: kubeconfigFor(t, s.URL, s.Certificate().Raw)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	c.limits = limits{away: time.Minute, firstRetry: time.Millisecond, lastRetry: time.Millisecond, letGo: 50 * time.Millisecond}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	want := `MachineConfigPool/master: spec.paused: may still be true: the API server did not answer for 50ms; run the same command again, or: oc patch mcp/master --type merge -p '{"spec":{"paused":false}}'`
+	if err := c.letGo(ctx, nil); err == nil || err.Error() != want {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestClockDifference(t *testing.T) {
 	at := func(s float64) time.Time { return start.Add(time.Duration(s * float64(time.Second))) }
 	cases := []struct {

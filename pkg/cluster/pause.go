@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -65,9 +64,9 @@ func (c *Cluster) letGo(ctx context.Context, p progress.Func) error {
 	if err == nil {
 		return nil
 	}
-	found := "is still true, and could not be unset: " + err.Error()
+	found := "may still be true, and could not be unset: " + err.Error()
 	if errors.Is(err, context.DeadlineExceeded) {
-		found = "is still true: the API server did not answer for " + c.limits.letGo.Round(time.Second).String()
+		found = "may still be true: the API server did not answer for " + c.limits.letGo.String()
 	}
 	return &FindingsError{[]Finding{{Object: "MachineConfigPool/" + MasterPool, Field: "spec.paused", Found: found,
 		Do: `run the same command again, or: oc patch mcp/master --type merge -p '{"spec":{"paused":false}}'`}}}

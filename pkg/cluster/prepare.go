@@ -73,7 +73,8 @@ func (c *Cluster) Prepare(ctx context.Context, objects []Object, o PrepareOption
 	if err != nil {
 		return nil, err
 	}
-	if err := c.try(ctx, p, denied, o); err != nil {
+	err = c.persist(ctx, o.Progress, func(ctx context.Context) error { return c.try(ctx, p, denied) })
+	if err != nil {
 		return nil, err
 	}
 	updating := checkUpdating(seen.pool, p.writesIn(stagePool))
@@ -120,7 +121,7 @@ func twice(objects []Object) []Finding {
 }
 
 // try has the server try all objects that may be written.
-func (c *Cluster) try(ctx context.Context, p *Plan, denied map[string]bool, o PrepareOptions) error {
+func (c *Cluster) try(ctx context.Context, p *Plan, denied map[string]bool) error {
 	p.Changes = make([]Change, len(p.objects))
 	findings := make([][]Finding, len(p.objects))
 	g, ctx := errgroup.WithContext(ctx)
@@ -130,18 +131,18 @@ func (c *Cluster) try(ctx context.Context, p *Plan, denied map[string]bool, o Pr
 		if denied[object.String()] {
 			continue
 		}
-		g.Go(func() error {
-			return c.persist(ctx, o.Progress, func(ctx context.Context) (err error) {
-				p.Changes[i], findings[i], err = c.tryOne(ctx, object, p)
-				return err
-			})
+		g.Go(func() (err error) {
+			p.Changes[i], findings[i], err = c.tryOne(ctx, object, p)
+			return err
 		})
 	}
-	err := g.Wait()
+	if err := g.Wait(); err != nil {
+		return err
+	}
 	for _, f := range findings {
 		p.Findings = append(p.Findings, f...)
 	}
-	return err
+	return nil
 }
 
 func (c *Cluster) tryOne(ctx context.Context, o Object, p *Plan) (Change, []Finding, error) {

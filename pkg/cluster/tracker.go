@@ -160,7 +160,7 @@ func (t *tracker) node(v *verdict, n Node, now time.Time) {
 	if drain > t.limits.drain && t.lastNote["drain "+n.Name] == "" {
 		t.lastNote["drain "+n.Name] = "said"
 		v.stuckDrain = true
-		text := fmt.Sprintf("is being drained for more than %s; a pod cannot be moved. See: oc get pdb -A; %s", t.limits.drain, controllerLog)
+		text := fmt.Sprintf("is being drained for more than %s, mostly because a disruption budget keeps a pod: oc get pdb -A; %s", t.limits.drain, controllerLog)
 		v.notes = append(v.notes, note{n.Name, strings.TrimSpace(text + " " + n.Reason)})
 	}
 	if !n.Draining {

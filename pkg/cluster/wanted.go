@@ -175,7 +175,7 @@ func (w wanted) missingMirrors(conf []byte) []string {
 		}
 	}
 	for _, host := range w.insecure {
-		if !slices.ContainsFunc(registries, func(have registry) bool { return have.Location == host && have.Insecure }) {
+		if !slices.ContainsFunc(registries, func(have registry) bool { return have.source() == host && have.Insecure }) {
 			missing = append(missing, "insecure registry "+host)
 		}
 	}
