@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -64,9 +65,10 @@ func (c *Cluster) letGo(ctx context.Context, p progress.Func) error {
 	if err == nil {
 		return nil
 	}
-	found := "may still be true, and could not be unset: " + err.Error()
-	if errors.Is(err, context.DeadlineExceeded) {
-		found = "may still be true: the API server did not answer for " + c.limits.letGo.String()
+	found := "may still be true: the API server did not answer for " + c.limits.letGo.String()
+	var status apierrors.APIStatus
+	if errors.As(err, &status) {
+		found = "is still true, and could not be unset: " + err.Error()
 	}
 	return &FindingsError{[]Finding{{Object: "MachineConfigPool/" + MasterPool, Field: "spec.paused", Found: found,
 		Do: `run the same command again, or: oc patch mcp/master --type merge -p '{"spec":{"paused":false}}'`}}}
