@@ -52,7 +52,7 @@ func (c *Cluster) waitForCatalogs(ctx context.Context, objects []Object, o Apply
 		var waiting []Catalog
 		err := c.persist(ctx, o.Progress, func(ctx context.Context) (err error) { waiting, err = c.notReady(ctx, objects); return err })
 		if err != nil {
-			return c.watchError(ctx, err)
+			return watchError(ctx, objects[0], err)
 		}
 		switch {
 		case len(waiting) == 0:

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -106,6 +107,9 @@ func restConfig(o ConnectOptions) (*rest.Config, error) {
 		return nil, ErrNoKubeconfig
 	case err != nil:
 		return nil, &ConfigError{fmt.Errorf("kubeconfig: %w", err)}
+	}
+	if !strings.Contains(cfg.Host, "://") {
+		cfg.Host = "https://" + cfg.Host
 	}
 	cfg.QPS, cfg.Burst, cfg.Timeout = requestsPerSecond, requestBurst, requestTimeout
 	cfg.UserAgent = Manager

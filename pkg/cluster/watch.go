@@ -27,7 +27,7 @@ func (c *Cluster) waitForPool(ctx context.Context, want wanted, o ApplyOptions) 
 		var seen observation
 		err := c.persist(ctx, o.Progress, func(ctx context.Context) (err error) { seen, err = c.observe(ctx, want); return err })
 		if err != nil {
-			return c.watchError(ctx, err)
+			return watchError(ctx, Object{Kind: "MachineConfigPool", Name: MasterPool}, err)
 		}
 		v := t.judge(seen, time.Now())
 		for _, n := range v.notes {
@@ -48,11 +48,11 @@ func (c *Cluster) waitForPool(ctx context.Context, want wanted, o ApplyOptions) 
 }
 
 // watchError is for a server that says no in the middle.
-func (c *Cluster) watchError(ctx context.Context, err error) error {
+func watchError(ctx context.Context, o Object, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if findings := findingsOf(Object{Kind: "MachineConfigPool", Name: MasterPool}, err); findings != nil {
+	if findings := findingsOf(o, err); findings != nil {
 		return &FindingsError{findings}
 	}
 	return err
