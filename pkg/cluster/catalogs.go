@@ -47,6 +47,9 @@ func catalogOf(u *unstructured.Unstructured) Catalog {
 // that it names.
 func (c *Cluster) waitForCatalogs(ctx context.Context, objects []Object, o ApplyOptions) error {
 	objects = slices.DeleteFunc(slices.Clone(objects), func(o Object) bool { return o.Kind != "CatalogSource" && o.Kind != "ClusterCatalog" })
+	if len(objects) == 0 {
+		return nil
+	}
 	begin := time.Now()
 	for said := false; ; said = true {
 		var waiting []Catalog
