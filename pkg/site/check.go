@@ -23,6 +23,8 @@ func (s *Site) check(d *strictyaml.Document) {
 	}
 	checkRepositories(d, s.Repositories)
 	checkCatalogHost(d, s)
+	checkRegistry(d, s.Registry)
+	checkObjects(d, s)
 }
 
 func checkIs(d *strictyaml.Document, path, got, want string) {

@@ -30,12 +30,33 @@
 //	                         has none; default 5000
 //	registry.plainHTTP       the registries do not speak TLS; default false
 //	registry.localhostFirst  a node asks its own registry first; default true
+//	registry.managed         import render sets the registries up; default true
+//	registry.tls             ca, certificate, key: files; default tls/ca.crt,
+//	                         tls/registry.crt, tls/registry.key
+//	registry.auth            user, password, htpasswd: a name and two files; default
+//	                         no user, auth/password, auth/htpasswd
+//	registry.image           which image of the bundle the nodes run: its name or its
+//	                         digest; default the one that is there for it
+//	registry.distribution    2 or 3, CNCF distribution's major version in this image;
+//	                         default by its tag, or 3
+//	registry.storage         a folder of a node; default /var/local-registry
+//	registry.memory          512M or 2G, what the registry may take; default 1G
+//	registry.readOnly        the registries take nothing in; default false
 //	repositories.release     default ocp4/openshift
 //	repositories.registry    default registry
 //	repositories.operators   default olm-mirror
 //	repositories.graph       default ocp4/graph-data
 //	repositories.updates     default ocp4/updates; all of them are different
 //	catalogHost              host or host:port, not a node's; default dummyregistry.io:5000
+//	pool                     the MachineConfigPool of the nodes; default master
+//	mirrors                  icsp or idms; default by the version, idms from 4.13 on
+//	catalogs.defaultSources  the cluster keeps its own catalogs; default false
+//	catalogs.clusterCatalogs render ClusterCatalogs too, from 4.18 on; default true
+//	kubeletConfig            autoSizing, or systemReserved with cpu, memory and
+//	                         ephemeralStorage; default nothing
+//	pinnedImages             render PinnedImageSets, from 4.20 on; default false
+//
+// Names of files are relative to the folder of the site's file.
 //
 // Names, hosts and repositories are in lower case. IPv6 literals are refused: the
 // pattern by which the cluster checks its mirror rules has no room for one. Any
@@ -63,6 +84,16 @@ type Site struct {
 	// cluster knows the pruned catalogs. Nothing listens there: a mirror rule
 	// sends the cluster to the nodes.
 	CatalogHost string `yaml:"catalogHost"`
+	// Pool is the MachineConfigPool that the nodes are in.
+	Pool string `yaml:"pool"`
+	// Mirrors is icsp or idms, whatever the version says; empty leaves it to that.
+	Mirrors       string        `yaml:"mirrors"`
+	Catalogs      Catalogs      `yaml:"catalogs"`
+	KubeletConfig KubeletConfig `yaml:"kubeletConfig"`
+	// PinnedImages asks for objects that keep a release's images on the nodes.
+	PinnedImages bool `yaml:"pinnedImages"`
+
+	folder string // where the site's file lies, "" for the working folder
 }
 
 // Node is one of the site's registries.
@@ -80,6 +111,61 @@ type Registry struct {
 	// LocalhostFirst puts localhost before the nodes in every mirror list, so
 	// that each node asks its own registry first.
 	LocalhostFirst bool `yaml:"localhostFirst"`
+	// Managed says that the registries are set up by what is rendered. Otherwise
+	// they are somebody else's, and only filled.
+	Managed bool `yaml:"managed"`
+	// TLS is empty when PlainHTTP is set.
+	TLS  TLS  `yaml:"tls"`
+	Auth Auth `yaml:"auth"`
+	// Image is the name or digest of the image that the nodes run, one that the
+	// bundle has for it; empty means the only one.
+	Image string `yaml:"image"`
+	// Distribution is the major version of CNCF distribution in that image, 2
+	// or 3; 0 leaves it to the image's tag.
+	Distribution int `yaml:"distribution"`
+	// Storage is the folder on a node in which everything lies.
+	Storage string `yaml:"storage"`
+	// Memory bounds the registry, a number with M or G (MiB, GiB) behind it.
+	Memory string `yaml:"memory"`
+	// ReadOnly makes registries that take nothing in.
+	ReadOnly bool `yaml:"readOnly"`
+}
+
+// TLS names files, relative to the site's own; see [Site.Path].
+type TLS struct {
+	CA          string `yaml:"ca"`          // PEM, one or more certificates
+	Certificate string `yaml:"certificate"` // PEM, the server's own first
+	Key         string `yaml:"key"`         // PEM
+}
+
+// Auth is who the registries let in. Nobody has to say who he is when User is
+// empty. Password and HTPasswd name files; see [Site.Path].
+type Auth struct {
+	User     string `yaml:"user"`
+	Password string `yaml:"password"` // the password, and a line end perhaps
+	HTPasswd string `yaml:"htpasswd"` // user and bcrypt hash, for the nodes
+}
+
+// Catalogs is what becomes of operator catalogs on the cluster.
+type Catalogs struct {
+	// DefaultSources lets the cluster keep the catalogs that it came with.
+	DefaultSources bool `yaml:"defaultSources"`
+	// ClusterCatalogs are for the second Operator Lifecycle Manager.
+	ClusterCatalogs bool `yaml:"clusterCatalogs"`
+}
+
+// KubeletConfig is what a node keeps for itself, the registry among it.
+type KubeletConfig struct {
+	// AutoSizing lets the cluster compute it.
+	AutoSizing     bool     `yaml:"autoSizing"`
+	SystemReserved Reserved `yaml:"systemReserved"`
+}
+
+// Reserved are Kubernetes quantities; empty ones are left to the cluster.
+type Reserved struct {
+	CPU              string `yaml:"cpu"`
+	Memory           string `yaml:"memory"`
+	EphemeralStorage string `yaml:"ephemeralStorage"`
 }
 
 // Repositories are the places on a node's registry, as in the blog.

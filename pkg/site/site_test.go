@@ -34,10 +34,13 @@ func TestTheExampleOfThePackageCommentIsRead(t *testing.T) {
 	}
 	want := &Site{
 		APIVersion: APIVersion, Kind: Kind, OpenShift: "4.9",
-		Nodes:        []Node{{"node1", "10.10.21.174"}, {"node2", "10.10.21.175"}, {"node3", "10.10.21.176"}},
-		Registry:     Registry{Port: 5000, PlainHTTP: true, LocalhostFirst: true},
+		Nodes: []Node{{"node1", "10.10.21.174"}, {"node2", "10.10.21.175"}, {"node3", "10.10.21.176"}},
+		Registry: Registry{Port: 5000, PlainHTTP: true, LocalhostFirst: true, Managed: true,
+			Storage: "/var/local-registry", Memory: "1G"},
 		Repositories: Repositories{Release: "ocp4/openshift", Registry: "registry", Operators: "olm-mirror", Graph: "ocp4/graph-data", Updates: "ocp4/updates"},
 		CatalogHost:  "dummyregistry.io:5000",
+		Pool:         "master",
+		Catalogs:     Catalogs{ClusterCatalogs: true},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -51,10 +54,14 @@ func TestDefaults(t *testing.T) {
 	}
 	want := &Site{
 		APIVersion: APIVersion, Kind: Kind, OpenShift: "4.12",
-		Nodes:        []Node{{"node1", "10.0.0.1"}},
-		Registry:     Registry{Port: 5000, PlainHTTP: false, LocalhostFirst: true},
+		Nodes: []Node{{"node1", "10.0.0.1"}},
+		Registry: Registry{Port: 5000, PlainHTTP: false, LocalhostFirst: true, Managed: true,
+			TLS:     TLS{"tls/ca.crt", "tls/registry.crt", "tls/registry.key"},
+			Storage: "/var/local-registry", Memory: "1G"},
 		Repositories: Repositories{Release: "ocp4/openshift", Registry: "registry", Operators: "olm-mirror", Graph: "ocp4/graph-data", Updates: "ocp4/updates"},
 		CatalogHost:  "dummyregistry.io:5000",
+		Pool:         "master",
+		Catalogs:     Catalogs{ClusterCatalogs: true},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -63,11 +70,11 @@ func TestDefaults(t *testing.T) {
 
 func TestWhatIsGivenReplacesItsDefaultAlone(t *testing.T) {
 	got, err := Decode("site.yaml", []byte(head+oneNode+
-		"registry: {localhostFirst: false}\nrepositories: {operators: a/b_c-d.e}\ncatalogHost: catalogs.example\n"))
+		"registry: {localhostFirst: false, plainHTTP: true, managed: false, memory: 512M}\nrepositories: {operators: a/b_c-d.e}\ncatalogHost: catalogs.example\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (Registry{Port: 5000}); got.Registry != want {
+	if want := (Registry{Port: 5000, PlainHTTP: true, Storage: "/var/local-registry", Memory: "512M"}); got.Registry != want {
 		t.Errorf("registry is %+v, want %+v", got.Registry, want)
 	}
 	if want := (Repositories{Release: "ocp4/openshift", Registry: "registry", Operators: "a/b_c-d.e", Graph: "ocp4/graph-data", Updates: "ocp4/updates"}); got.Repositories != want {
