@@ -30,6 +30,8 @@ type ClientOptions struct {
 	// connection that cannot be made is given up after a quarter of it, if that
 	// is a second or more, and tried again like all that a bad link breaks.
 	Timeout time.Duration
+	// Hosts are the hosts of which more is known, by host:port.
+	Hosts map[string]HostAccess
 	// Connections bounds the idle connections kept to one host. 0 means 16.
 	Connections int
 }
@@ -42,6 +44,8 @@ type Client struct {
 	timeout  time.Duration
 	secure   tlsOnly
 	insecure http.RoundTripper
+	access   map[string]HostAccess
+	trusted  map[string]http.RoundTripper // by CA
 	hosts    memo[hostKey, *transport.Challenge]
 	repos    memo[repoKey, *session]
 
@@ -58,13 +62,14 @@ type repoKey struct {
 	path, actions string
 }
 
-// NewClient makes a client. It fails when the file of credentials cannot be read.
+// NewClient makes a client. It fails when the file of credentials cannot be read,
+// or when a CA of o.Hosts is none.
 func NewClient(o ClientOptions) (*Client, error) {
 	keychain, err := newKeychain(o.AuthFile)
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{keychain: keychain, timeout: o.Timeout, firstBackoff: firstBackoff}
+	c := &Client{keychain: keychain, access: o.Hosts, timeout: o.Timeout, firstBackoff: firstBackoff}
 	if c.timeout <= 0 {
 		c.timeout = DefaultTimeout
 	}
@@ -74,7 +79,7 @@ func NewClient(o ClientOptions) (*Client, error) {
 	c.secure = tlsOnly{c.transport(o.Connections, nil)}
 	// Only for a host that a person marked insecure; see Repository.Insecure.
 	c.insecure = c.transport(o.Connections, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec
-	return c, nil
+	return c, c.trusting(o.Connections)
 }
 
 func (c *Client) transport(connections int, t *tls.Config) http.RoundTripper {
@@ -147,7 +152,7 @@ func (c *Client) ping(ctx context.Context, r Repository) (*transport.Challenge, 
 	}
 	ctx, dog := watch(ctx, c.timeout)
 	defer dog.close()
-	ch, err := transport.Ping(ctx, reg, c.roundTripper(r.Insecure))
+	ch, err := transport.Ping(ctx, reg, c.roundTripper(r))
 	switch {
 	case err == nil:
 		return ch, nil
@@ -177,6 +182,10 @@ func lastError(err error) error {
 		var te *transport.Error
 		if many.As(&te) {
 			return te
+		}
+		var unproven *tls.CertificateVerificationError
+		if many.As(&unproven) {
+			return unproven
 		}
 		var op *net.OpError
 		if many.As(&op) {
@@ -221,11 +230,11 @@ func (c *Client) login(ctx context.Context, r Repository, actions string, ch *tr
 	if err != nil {
 		return nil, err
 	}
-	auth, err := c.keychain.Resolve(reg.Repo(r.Path))
+	auth, err := c.credentials(r.Host, reg.Repo(r.Path))
 	if err != nil {
 		return nil, fmt.Errorf("%s: credentials: %w", r, err)
 	}
-	rt := c.roundTripper(r.Insecure)
+	rt := c.roundTripper(r)
 	tok := &transport.Token{}
 	if isBearer(ch) {
 		if tok, err = c.token(ctx, r, reg, actions, auth, ch); err != nil {
@@ -247,7 +256,7 @@ func (c *Client) token(ctx context.Context, r Repository, reg name.Registry, act
 	ctx, dog := watch(ctx, c.timeout)
 	defer dog.close()
 	scopes := []string{reg.Repo(r.Path).Scope(actions)}
-	tok, err := transport.Exchange(ctx, reg, auth, c.roundTripper(r.Insecure), scopes, ch)
+	tok, err := transport.Exchange(ctx, reg, auth, c.roundTripper(r), scopes, ch)
 	if err != nil {
 		// The error quotes what was sent in place of a token, which may be half of one.
 		if strings.HasPrefix(err.Error(), "no token in") {
@@ -261,9 +270,12 @@ func (c *Client) token(ctx context.Context, r Repository, reg name.Registry, act
 	return tok, nil
 }
 
-func (c *Client) roundTripper(insecure bool) http.RoundTripper {
-	if insecure {
+func (c *Client) roundTripper(r Repository) http.RoundTripper {
+	if r.Insecure {
 		return c.insecure
+	}
+	if way, ok := c.trusted[string(c.access[r.Host].CA)]; ok {
+		return way
 	}
 	return c.secure
 }
