@@ -21,12 +21,23 @@ func WriteFile(path string, content []byte) error {
 	return s.Commit()
 }
 
+// WriteSecret writes a file of mode 0600, as WriteFile does.
+func WriteSecret(path string, content []byte) error {
+	s, err := stage(path, content, 0o600)
+	if err != nil {
+		return err
+	}
+	return s.Commit()
+}
+
 // Staged is a file that is whole and on the medium, but not yet under its name.
 type Staged struct{ temp, path string }
 
 // Stage writes a file of mode 0644 beside the place where it shall stand. Either
 // Commit or Discard has to follow.
-func Stage(path string, content []byte) (*Staged, error) {
+func Stage(path string, content []byte) (*Staged, error) { return stage(path, content, 0o644) }
+
+func stage(path string, content []byte, mode fs.FileMode) (*Staged, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, &fs.PathError{Op: "write", Path: path, Err: errIrregular}
 	}
@@ -36,7 +47,7 @@ func Stage(path string, content []byte) (*Staged, error) {
 	}
 	s := &Staged{f.Name(), path}
 	_, err = f.Write(content)
-	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
 		return nil, errors.Join(err, s.Discard())
 	}
 	return s, nil

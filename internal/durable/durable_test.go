@@ -142,3 +142,16 @@ func TestCommitThatCannotLeavesNothing(t *testing.T) {
 		t.Errorf("the folder holds %q, want the other's alone", got)
 	}
 }
+
+func TestWriteSecretIsForTheOwnerOnly(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(path, []byte("old"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteSecret(path, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 || content(t, path) != "new" {
+		t.Errorf("mode %v, %v, %q", info.Mode(), err, content(t, path))
+	}
+}
