@@ -8,7 +8,13 @@
 //
 // OpenShift up to 4.12 understands ImageContentSourcePolicy
 // (operator.openshift.io/v1alpha1), 4.13 and later get ImageDigestMirrorSet
-// (config.openshift.io/v1). Both hold for images that are asked for by digest.
+// (config.openshift.io/v1), unless the site's mirrors field says otherwise. Both
+// hold for images that are asked for by digest. For those that pods ask for by
+// tag there are ImageTagMirrorSets, from 4.13 on ([TagMirrors]).
+//
+// Beside them stand what a cluster needs to talk to the registries ([Access]), and
+// what becomes of its own catalogs ([OperatorHub], [ClusterCatalogs]). Package
+// render puts all of it in order.
 //
 // # Names
 //
@@ -36,7 +42,6 @@
 package icsp
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -103,7 +108,7 @@ func Render(m *manifest.Manifest, s *site.Site) ([]Object, error) {
 // gives them behind the number.
 func FileName(i, n int, o Object) string {
 	name := strings.ToLower(o.Kind) + "-" + o.Name + ".yaml"
-	if o.Kind == "ConfigMap" {
+	if o.Kind == "ConfigMap" && o.Namespace == signatureNamespace {
 		name = signatureFile(o)
 	}
 	return fmt.Sprintf("%0*d-%s", max(2, len(strconv.Itoa(n))), i+1, name)
@@ -133,8 +138,7 @@ var (
 )
 
 func kindFor(s *site.Site) kind {
-	major, minor := s.Version()
-	if cmp.Or(cmp.Compare(major, 4), cmp.Compare(minor, 13)) < 0 {
+	if s.Mirrors == site.ICSP || s.Mirrors == "" && !s.AtLeast(4, 13) {
 		return contentSourcePolicy
 	}
 	return digestMirrorSet
