@@ -19,6 +19,9 @@ func main() {
 			"   import push   --site site.yaml /media/usb/site.bundle.tar\n" +
 			"   import render --site site.yaml -o manifests /media/usb/site.bundle.tar\n" +
 			"   import apply  --site site.yaml /media/usb/site.bundle.tar",
-		Commands: []*cli.Command{cmdline.Verify("import"), pushCommand(), renderCommand(), applyCommand(), serveCommand()},
+		Commands: []*cli.Command{
+			cmdline.Verify("import"), tlsCommand(), htpasswdCommand(), registryImageCommand(),
+			pushCommand(), renderCommand(), applyCommand(), serveCommand(),
+		},
 	}, os.Args))
 }

@@ -3,22 +3,21 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/opencontainers/go-digest"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/urfave/cli/v2"
 
 	"drayage/internal/cmdline"
 	"drayage/pkg/bundle"
 	"drayage/pkg/icsp"
 	"drayage/pkg/importer"
-	"drayage/pkg/manifest"
 	"drayage/pkg/oci"
+	"drayage/pkg/render"
 )
 
 // run runs one command.
@@ -34,6 +33,7 @@ const siteText = `
 apiVersion: drayage/v1alpha1
 kind: Site
 openshift: "4.9"
+registry: {plainHTTP: true}
 nodes:
 - {name: node1, address: 10.0.0.1}
 - {name: node2, address: 10.0.0.2}
@@ -86,16 +86,19 @@ func TestCommandLinesThatCannotWork(t *testing.T) {
 	}
 }
 
-func objects(names ...string) []icsp.Object {
-	var all []icsp.Object
-	for _, n := range names {
-		all = append(all, icsp.Object{Kind: "Thing", Name: n, YAML: []byte("kind: Thing\nname: " + n + "\n")})
+func objects(names ...string) []render.Object {
+	var all []render.Object
+	for i, n := range names {
+		all = append(all, render.Object{
+			Object: icsp.Object{Kind: "Thing", Name: n, YAML: []byte("kind: Thing\nname: " + n + "\n")},
+			File:   fmt.Sprintf("%02d-thing-%s.yaml", i+1, n), Stage: render.StageMirrors,
+		})
 	}
 	return all
 }
 
 // rendering writes objects as render does.
-func rendering(t *testing.T, objects []icsp.Object, args ...string) (out, errs string, err error) {
+func rendering(t *testing.T, objects []render.Object, args ...string) (out, errs string, err error) {
 	t.Helper()
 	return run(&cli.Command{Name: "render", Flags: []cli.Flag{&cli.StringFlag{Name: "o"}, cmdline.JSONFlag}, Action: func(c *cli.Context) error {
 		return output(c, c.String("o"), objects)
@@ -153,24 +156,12 @@ func TestRenderedToStandardOutput(t *testing.T) {
 	if err != nil || json.Unmarshal([]byte(out), &got) != nil {
 		t.Fatalf("%q, %v", out, err)
 	}
-	want := renderedObject{File: "01-thing-one.yaml", Kind: "Thing", Name: "one", YAML: "kind: Thing\nname: one\n"}
+	want := renderedObject{File: "01-thing-one.yaml", Stage: "mirrors", Kind: "Thing", Name: "one", YAML: "kind: Thing\nname: one\n"}
 	if rows := got["objects"]; len(rows) != 1 || rows[0] != want {
 		t.Errorf("got %+v", got)
 	}
 	if out, _, err := rendering(t, nil, "--json"); err != nil || out != "{\n  \"objects\": []\n}\n" {
 		t.Errorf("no objects: %q, %v", out, err)
-	}
-}
-
-func TestByDigest(t *testing.T) {
-	d := digest.FromString("image")
-	for name, want := range map[string]string{
-		"quay.io/a/b:v1":      "quay.io/a/b@" + d.String(),
-		"localhost:5000/a:v1": "localhost:5000/a@" + d.String(),
-	} {
-		if got := byDigest(manifest.Image{Name: name, Descriptor: ocispec.Descriptor{Digest: d}}); got != want {
-			t.Errorf("%s: got %s, want %s", name, got, want)
-		}
 	}
 }
 

@@ -28,7 +28,7 @@ func pushCommand() *cli.Command {
 		Flags: []cli.Flag{
 			siteFlag, cmdline.RootFlag, cmdline.KeyFlag, cmdline.SkipFlag,
 			&cli.StringSliceFlag{Name: "node", Usage: "only the node `NAME`; may be given several times"},
-			&cli.StringFlag{Name: "authfile", Usage: "credentials of the nodes' registries in `FILE`"},
+			&cli.StringFlag{Name: "authfile", Usage: "credentials of the nodes' registries in `FILE`, in place of the site's"},
 			&cli.IntFlag{Name: "jobs", Value: 4, Usage: "how many `N` requests one node gets at a time"},
 			&cli.DurationFlag{Name: "timeout", Value: oci.DefaultTimeout, Usage: "give up on a node that is silent for this `TIME`"},
 			cmdline.JSONFlag,
@@ -74,10 +74,11 @@ func pushTargets(c *cli.Context) (*site.Site, []site.Node, *oci.Client, error) {
 	if err := cmdline.CheckLimits(c); err != nil {
 		return nil, nil, nil, err
 	}
-	client, err := oci.NewClient(oci.ClientOptions{AuthFile: c.String("authfile"), Timeout: c.Duration("timeout")})
+	client, err := nodeClient(c, s)
 	if err != nil {
-		return nil, nil, nil, &cmdline.UsageError{Err: err}
+		return nil, nil, nil, err
 	}
+	cmdline.Warn(c, certificateWarnings(s))
 	return s, nodes, client, nil
 }
 

@@ -3,17 +3,16 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"strings"
+	"slices"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"drayage/internal/cmdline"
-	"drayage/internal/durable"
-	"drayage/pkg/icsp"
-	"drayage/pkg/manifest"
-	"drayage/pkg/mirror"
+	"drayage/pkg/access"
+	"drayage/pkg/render"
+	"drayage/pkg/site"
 )
 
 // renderedBy is the first line of every file that render writes, and how it
@@ -23,15 +22,22 @@ const renderedBy = "# rendered by drayage import render\n"
 func renderCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "render",
-		Usage:     "write the objects that tell the cluster where its images are",
+		Usage:     "write the objects that set the registries up and tell the cluster where its images are",
 		ArgsUsage: "FILE",
-		Description: "One YAML file for each object, to be applied in the order of their names. Nothing is\n" +
-			"asked of any server, and the same bundle and site give the same bytes.\n\n" +
+		Description: "One file for each object, to be applied in the order of their names, and in a folder\n" +
+			"optional/ those that a site may want. Nothing is asked of any server, and the same bundle\n" +
+			"and site give the same bytes. Between the stages something else has to be done:\n\n" +
 			"   import render --site site.yaml -o manifests /media/usb/site.bundle.tar\n" +
-			"   import render --site site.yaml -o - /media/usb/site.bundle.tar | oc apply -f -",
+			"   import render --site site.yaml --stage nodes    -o - FILE | oc apply -f -   (the registry's image is there before)\n" +
+			"   import push   --site site.yaml FILE\n" +
+			"   import render --site site.yaml --stage mirrors  -o - FILE | oc apply -f -\n" +
+			"   import render --site site.yaml --stage catalogs -o - FILE | oc apply -f -\n\n" +
+			"With TLS the MachineConfig holds the registries' key: its file can be read by its owner only,\n" +
+			"and what goes to standard output is yours to guard.",
 		Flags: []cli.Flag{
 			siteFlag, cmdline.RootFlag, cmdline.KeyFlag, cmdline.SkipFlag,
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "a `DIR`, or - for standard output"},
+			&cli.StringFlag{Name: "stage", Usage: "only the objects of one `STAGE`: nodes, mirrors or catalogs; not with -o DIR"},
 			cmdline.JSONFlag,
 		},
 		Action: runRender,
@@ -43,24 +49,30 @@ func runRender(c *cli.Context) error {
 		return err
 	}
 	out := c.String("output")
-	if out == "" && !c.Bool("json") {
-		return cmdline.Usagef("render: where to? %s render --site site.yaml -o DIR FILE (-o - for standard output)", c.App.Name)
+	if err := checkOutput(c, out); err != nil {
+		return err
 	}
 	s, err := readSite(c)
 	if err != nil {
 		return err
 	}
+	server, warnings, err := readServer(s)
+	if err != nil {
+		return err
+	}
+	cmdline.Warn(c, warnings)
 	b, err := openBundle(c)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	objects, err := icsp.Render(b.Manifest, s)
+	objects, warnings, err := render.All(render.Input{Manifest: b.Manifest, Site: s, Server: server})
 	if err != nil {
 		return err
 	}
-	for _, i := range mirror.TagOnly(b.Manifest) {
-		cmdline.Warn(c, []string{fmt.Sprintf("%s: mirror rules hold for digests: pods get it only as %s", i.Name, byDigest(i))})
+	cmdline.Warn(c, warnings)
+	if stage := render.Stage(c.String("stage")); stage != "" {
+		objects = slices.DeleteFunc(objects, func(o render.Object) bool { return o.Stage != stage || o.Optional })
 	}
 	if _, err := mirror.NewUpdateService(b.Manifest, s); errors.Is(err, mirror.ErrPlainHTTP) {
 		cmdline.Warn(c, []string{fmt.Sprintf("update graph: no UpdateService is written: %v", err)})
@@ -68,16 +80,49 @@ func runRender(c *cli.Context) error {
 	return output(c, out, objects)
 }
 
-// byDigest is how a pod has to name an image so that the mirror rules hold for it.
-func byDigest(i manifest.Image) string {
-	ref, err := manifest.ParseRef(i.Name)
-	if err != nil { // the packing list was validated
-		return i.Name
+func checkOutput(c *cli.Context, out string) error {
+	stage := c.String("stage")
+	switch {
+	case out == "" && !c.Bool("json"):
+		return cmdline.Usagef("render: where to? %s render --site site.yaml -o DIR FILE (-o - for standard output)", c.App.Name)
+	case stage != "" && !slices.Contains(render.Stages, render.Stage(stage)):
+		return cmdline.Usagef("render: --stage %q: there are nodes, mirrors, catalogs", stage)
+	case stage != "" && out != "" && out != "-":
+		return cmdline.Usagef("render: --stage %s: a folder holds all stages; use -o -", stage)
 	}
-	return manifest.Ref{Repository: ref.Repository, Digest: i.Descriptor.Digest}.String()
+	return nil
 }
 
-func output(c *cli.Context, out string, objects []icsp.Object) error {
+// readServer reads the files that the site names. Registries that somebody else
+// set up prove themselves: of those only what a client needs is read.
+func readServer(s *site.Site) (access.Server, []string, error) {
+	if !s.Registry.Managed {
+		client, err := readClient(s)
+		return access.Server{Client: client}, nil, err
+	}
+	server, err := access.ReadServer(s)
+	if err != nil {
+		return server, nil, &cmdline.UsageError{Err: err}
+	}
+	var warnings []string
+	var errs []error
+	for _, err := range server.Check(s, time.Now()) {
+		if errors.Is(err, access.ErrSoon) {
+			warnings = append(warnings, err.Error())
+		} else {
+			errs = append(errs, err)
+		}
+	}
+	if len(errs) > 0 {
+		return server, nil, &cmdline.UsageError{Err: errors.Join(errs...)}
+	}
+	if s.Registry.Auth.User != "" {
+		warnings = append(warnings, "registry.auth: nodes pull only when the cluster's pull secret has the registries' password: see docs/site.md")
+	}
+	return server, warnings, nil
+}
+
+func output(c *cli.Context, out string, objects []render.Object) error {
 	if out != "" && out != "-" {
 		if err := writeFolder(c, out, objects); err != nil {
 			return err
@@ -89,83 +134,53 @@ func output(c *cli.Context, out string, objects []icsp.Object) error {
 	case out == "-":
 		return printObjects(c, objects)
 	}
-	for i, o := range objects {
-		fmt.Fprintln(c.App.Writer, filepath.Join(out, icsp.FileName(i, len(objects), o)))
+	for _, o := range objects {
+		fmt.Fprintln(c.App.Writer, filepath.Join(out, filepath.FromSlash(o.File)))
 	}
 	return nil
 }
 
-func printObjects(c *cli.Context, objects []icsp.Object) error {
+func printObjects(c *cli.Context, objects []render.Object) error {
 	for _, o := range objects {
-		if _, err := fmt.Fprintf(c.App.Writer, "---\n%s", o.YAML); err != nil {
+		if o.Optional {
+			continue
+		}
+		if _, err := fmt.Fprintf(c.App.Writer, "---\n%s%s", note(o), o.YAML); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// note is an object's note as a comment. Signatures have none: their bytes are
+// given.
+func note(o render.Object) string {
+	if o.Note == "" {
+		return ""
+	}
+	return "# " + o.Note + "\n"
 }
 
 // renderedObject is one row of what --json prints; docs/json.md describes it.
 type renderedObject struct {
-	File      string `json:"file"`
-	Kind      string `json:"kind"`
-	Namespace string `json:"namespace,omitempty"`
-	Name      string `json:"name"`
-	YAML      string `json:"yaml"`
+	File      string       `json:"file"`
+	Stage     render.Stage `json:"stage"`
+	Optional  bool         `json:"optional"`
+	Merge     bool         `json:"merge"`
+	Secret    bool         `json:"secret"`
+	Note      string       `json:"note,omitempty"`
+	Kind      string       `json:"kind"`
+	Namespace string       `json:"namespace,omitempty"`
+	Name      string       `json:"name"`
+	YAML      string       `json:"yaml"`
 }
 
-func renderResult(objects []icsp.Object) map[string][]renderedObject {
+func renderResult(objects []render.Object) map[string][]renderedObject {
 	rows := []renderedObject{}
-	for i, o := range objects {
-		rows = append(rows, renderedObject{icsp.FileName(i, len(objects), o), o.Kind, o.Namespace, o.Name, string(o.YAML)})
+	for _, o := range objects {
+		rows = append(rows, renderedObject{
+			o.File, o.Stage, o.Optional, o.Merge, o.Secret, o.Note, o.Kind, o.Namespace, o.Name, string(o.YAML),
+		})
 	}
 	return map[string][]renderedObject{"objects": rows}
-}
-
-// writeFolder writes the files and then removes those that an earlier render
-// wrote and this one did not: `oc apply -f DIR` would apply them too. A file of
-// somebody else's is never touched.
-func writeFolder(c *cli.Context, dir string, objects []icsp.Object) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	mine := map[string]bool{}
-	for i, o := range objects {
-		name := icsp.FileName(i, len(objects), o)
-		mine[name] = true
-		content := o.YAML
-		if filepath.Ext(name) == ".yaml" { // JSON knows no comments
-			content = append([]byte(renderedBy), content...)
-		}
-		if err := durable.WriteFile(filepath.Join(dir, name), content); err != nil {
-			return err
-		}
-	}
-	found, err := filepath.Glob(filepath.Join(dir, "[0-9]*-*"))
-	if err != nil {
-		return err
-	}
-	for _, path := range found {
-		if mine[filepath.Base(path)] || !rendered(path) {
-			continue
-		}
-		if err := os.Remove(path); err != nil {
-			return err
-		}
-		fmt.Fprintf(c.App.ErrWriter, "%s: removed, an earlier render wrote it\n", path)
-	}
-	return nil
-}
-
-func rendered(path string) bool {
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return false
-	}
-	switch filepath.Ext(path) {
-	case ".json":
-		return icsp.IsSignatures(raw)
-	case ".yaml":
-		return strings.HasPrefix(string(raw), renderedBy)
-	}
-	return false
 }

@@ -49,11 +49,11 @@ var ours = house{
 		"pkg/plan":      {"pkg/imageset", "pkg/manifest", "pkg/oci", "pkg/release", "pkg/catalog", "pkg/signature", "pkg/graphdata", "internal/progress"},
 		"pkg/bundle":    {"pkg/manifest", "pkg/oci", "internal/progress", "internal/durable"},
 		"pkg/serve":     {"pkg/bundle", "pkg/mirror", "pkg/oci", "pkg/site"},
-		"pkg/importer":  {"pkg/bundle", "pkg/manifest", "pkg/mirror", "pkg/oci", "pkg/site", "internal/progress"},
+		"pkg/importer":  {"pkg/bundle", "pkg/manifest", "pkg/mirror", "pkg/oci", "pkg/site", "internal/durable", "internal/progress"},
 		"pkg/cluster":   {"internal/progress"},
 
 		"internal/arch":       {},
-		"internal/cmdline":    {"pkg/bundle", "pkg/importer", "pkg/manifest", "pkg/oci", "pkg/signature", "internal/ui"},
+		"internal/cmdline":    {"pkg/access", "pkg/bundle", "pkg/importer", "pkg/manifest", "pkg/oci", "pkg/signature", "internal/ui"},
 		"internal/durable":    {},
 		"internal/progress":   {},
 		"internal/strictyaml": {},

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"drayage/internal/ui"
+	"drayage/pkg/access"
 	"drayage/pkg/bundle"
 	"drayage/pkg/importer"
 	"drayage/pkg/manifest"
@@ -125,6 +126,7 @@ func hint(err error) string {
 		attached *manifest.AttachmentError
 
 		unfinished *bundle.UnfinishedError
+		file       *access.FileError
 	)
 	switch {
 	case errors.Is(err, errCancelled) && errors.As(err, &unfinished):
@@ -133,6 +135,8 @@ func hint(err error) string {
 		return "nothing half-written is left; the same command again does the rest"
 	case errors.Is(err, errUntrusted):
 		return "a key of your own is trusted with --release-key FILE"
+	case errors.As(err, &file) && errors.Is(err, fs.ErrNotExist):
+		return "`import tls` makes a CA and a certificate for a site's registries, `import htpasswd` a password"
 	case errors.As(err, &invalid):
 		return "take another copy of the bundle; verify lists all that is wrong with this one"
 	case errors.As(err, &nodes):
@@ -165,7 +169,9 @@ func nodeAdvice(err error) string {
 	case errors.Is(err, oci.ErrPlainHTTP):
 		return "nodes without TLS need `plainHTTP: true` under `registry:` in the site's file"
 	case errors.As(err, &http) && (http.Status == 401 || http.Status == 403):
-		return "give the nodes' credentials with --authfile FILE"
+		return "give the nodes' credentials with registry.auth in the site's file, or with --authfile FILE"
+	case oci.CertificateError(err):
+		return "registry.tls.ca in the site's file has to be the CA of the certificate that the nodes have; `import tls --renew` makes a new certificate"
 	}
 	return "the same command again finishes the rest"
 }

@@ -171,4 +171,13 @@ func encodeKey(key *ecdsa.PrivateKey) ([]byte, error) {
 	return encode("PRIVATE KEY", raw), nil
 }
 
+// Until is when a certificate in PEM ends.
+func Until(certificate []byte) (time.Time, error) {
+	certs, err := parseCertificates(certificate)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return certs[0].NotAfter, nil
+}
+
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }

@@ -197,11 +197,23 @@ func parseCertificates(raw []byte) ([]*x509.Certificate, error) {
 	return certs, nil
 }
 
+// FileError is a file that a site names and that cannot be opened.
+type FileError struct {
+	Field string
+	Err   error
+}
+
+// Error names the field and the file.
+func (e *FileError) Error() string { return e.Field + ": " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *FileError) Unwrap() error { return e.Err }
+
 // read reads a file that a field names.
 func read(s *site.Site, field, name string) ([]byte, error) {
 	f, err := os.Open(s.Path(name))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", field, err)
+		return nil, &FileError{field, err}
 	}
 	defer f.Close()
 	raw, err := io.ReadAll(io.LimitReader(f, maxFile+1))

@@ -125,3 +125,15 @@ func (in Input) script() ([]byte, error) {
 		"@URL@", fmt.Sprintf("%s://127.0.0.1:%d/v2/", scheme, in.Site.Registry.Port),
 	).Replace(script)), nil
 }
+
+// receiver has no quotes of the kind that a shell ends a script by. index.json is
+// the tar's last entry: a stream that was cut has none, and changes nothing.
+const receiver = `set -e; umask 022; mkdir -p @STORAGE@; cd @STORAGE@; rm -rf image.new; mkdir image.new; ` +
+	`tar -x --no-same-owner -C image.new; test -s image.new/index.json; sync; ` +
+	`rm -rf image.old; if test -e image; then mv image image.old; fi; mv image.new image; sync`
+
+// Receiver is the shell script that takes the registry's image in on a node, as
+// root, from standard input. The image that was there stays beside it.
+func Receiver(s *site.Site) string {
+	return strings.ReplaceAll(receiver, "@STORAGE@", s.Registry.Storage)
+}

@@ -60,6 +60,9 @@ var Stages = []Stage{StageNodes, StageMirrors, StageCatalogs}
 // Object is an object for the cluster and what one has to know to apply it.
 type Object struct {
 	icsp.Object
+	// File is where it goes: a name that sorts in the order of the objects, or
+	// one in the folder optional, which `oc apply -f DIR` does not read.
+	File  string
 	Stage Stage
 	// Optional objects are applied when a person wants them.
 	Optional bool
@@ -95,8 +98,14 @@ func All(in Input) (objects []Object, warnings []string, err error) {
 	if err := errors.Join(nodesErr, catalogsErr, optionalErr); err != nil {
 		return nil, nil, err
 	}
-	objects = slices.Concat(staged(StageNodes, signatures), nodes, staged(StageMirrors, mirrors), catalogs, optional)
-	return objects, append(warnings, optionalWarnings...), nil
+	objects = slices.Concat(staged(StageNodes, signatures), nodes, staged(StageMirrors, mirrors), catalogs)
+	for i, o := range objects {
+		objects[i].File = icsp.FileName(i, len(objects), o.Object)
+	}
+	for i, o := range optional {
+		optional[i].File = "optional/" + strings.ToLower(o.Kind) + "-" + o.Name + ".yaml"
+	}
+	return append(objects, optional...), append(warnings, optionalWarnings...), nil
 }
 
 // sort takes what icsp.Render made apart.
@@ -259,15 +268,4 @@ func pinnedSets(in Input) (objects []Object, warnings []string, err error) {
 		warnings = append(warnings, "pinnedImages: the bundle has no release")
 	}
 	return objects, warnings, errors.Join(errs...)
-}
-
-// FileName is where object i of all goes: the name sorts in the order of the
-// objects, and what is optional stands in a folder that `oc apply -f DIR` does
-// not read.
-func FileName(all []Object, i int) string {
-	if all[i].Optional {
-		return "optional/" + strings.ToLower(all[i].Kind) + "-" + all[i].Name + ".yaml"
-	}
-	n := len(slices.DeleteFunc(slices.Clone(all), func(o Object) bool { return o.Optional }))
-	return icsp.FileName(i, n, all[i].Object)
 }
