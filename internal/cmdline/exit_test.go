@@ -98,7 +98,7 @@ func TestErrorLinesCarryTheProgramsName(t *testing.T) {
 				"hint: 0 of 1 nodes are whole; nodes without TLS need `plainHTTP: true` under `registry:` in the site's file\n"},
 		{"a node that lets nobody in", nodesError(1, unauthorized),
 			"bundle: quay.io: GET a/b/manifests/1: 401 Unauthorized\n" +
-				"hint: 0 of 1 nodes are whole; give the nodes' credentials with --authfile FILE\n"},
+				"hint: 0 of 1 nodes are whole; give the nodes' credentials with registry.auth in the site's file, or with --authfile FILE\n"},
 		{"nodes that are down", nodesError(3, errors.New("node1: x"), errors.New("node3: y")),
 			"bundle: node1: x\nbundle: node3: y\n" +
 				"hint: 1 of 3 nodes are whole; the same command again finishes the rest\n"},

@@ -70,7 +70,7 @@ func UnpackImage(ctx context.Context, b *bundle.Bundle, image manifest.Image, di
 const blobs = ocispec.ImageBlobsDir + "/sha256/"
 
 func writeLayout(ctx context.Context, b *bundle.Bundle, image manifest.Image, put put) error {
-	links, err := oci.Parts([]ocispec.Descriptor{image.Descriptor}, b.Archive.Manifest)
+	links, err := oci.Parts([]oci.Root{{Descriptor: image.Descriptor, Platforms: image.Platforms}}, b.Archive.Manifest)
 	if err != nil {
 		return b.Damage(err)
 	}

@@ -45,6 +45,9 @@ type Options struct {
 	// Users may do everything once they say their password, and nobody else
 	// anything; without any, everybody may do everything.
 	Users map[string]string
+	// Config is a file of distribution's own configuration, by which everything
+	// is done but Root's access log: address, users, TLS, storage.
+	Config string
 	// Delete allows blobs, manifests and tags to be deleted.
 	Delete bool
 	// Sparse takes indexes before the images that they name, as distribution does
@@ -147,7 +150,9 @@ func (r *Registry) start(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	args := []string{"-root", r.o.Root, "-accesslog", r.accessLog()}
-	if r.addr != "" {
+	if r.o.Config != "" {
+		args = []string{"-config", r.o.Config, "-accesslog", r.accessLog()}
+	} else if r.addr != "" {
 		args = append(args, "-addr", r.addr)
 	}
 	if r.o.Delete {

@@ -140,7 +140,7 @@ func (d *demo) files(filled *content.Filled) error {
 		"imageset.yaml":   filled.ImageSet,
 		"registries.conf": string(content.RegistriesConf(d.servers[0].Addr(), filled.Hosts...)),
 		"site.yaml": "apiVersion: drayage/v1alpha1\nkind: Site\nopenshift: \"4.9\"\nnodes:\n" + nodes.String() +
-			"registry: {port: 5000, plainHTTP: true}\n",
+			"registry: {managed: false, plainHTTP: true}\n",
 	} {
 		if err := os.WriteFile(filepath.Join(d.dir, name), []byte(text), 0o644); err != nil {
 			return err
@@ -195,8 +195,8 @@ func (d *demo) site() error {
 	if _, err := d.run("import", "render", "--release-key", "key.asc", "--site", "site.yaml", "-o", "manifests", "site.bundle.tar"); err != nil {
 		return err
 	}
-	raw, err := os.ReadFile(filepath.Join(d.dir, "manifests", "02-imagecontentsourcepolicy-example.yaml"))
-	fmt.Printf("$ cat manifests/02-imagecontentsourcepolicy-example.yaml\n%s", raw)
+	raw, err := os.ReadFile(filepath.Join(d.dir, "manifests", "03-imagecontentsourcepolicy-example.yaml"))
+	fmt.Printf("$ cat manifests/03-imagecontentsourcepolicy-example.yaml\n%s", raw)
 	return err
 }
 

@@ -1,10 +1,13 @@
 // Command registry is a CNCF distribution registry in a process of its own, for
 // tests, benchmarks and demonstrations.
 //
+//	registry -config FILE [-accesslog FILE]
 //	registry -root DIR [-addr 127.0.0.1:0] [-htpasswd FILE] [-delete] [-sparse] [-accesslog FILE]
 //
 // It stores in DIR on the file system, without a descriptor cache, so what lies
 // in DIR is what it serves. It listens on loopback addresses only, in plain HTTP.
+// With -config everything is as distribution's own configuration file says, TLS
+// among it; the address still has to be one of loopback.
 // Manifests are checked as distribution does by default: an image manifest needs
 // its blobs and an index its children. With -sparse, an index does not.
 //
@@ -53,6 +56,7 @@ const (
 
 type options struct {
 	root, addr, htpasswd, accessLog string
+	config                          string
 	delete, sparse                  bool
 }
 
@@ -76,13 +80,14 @@ func parse(args []string) (options, error) {
 	f.StringVar(&o.addr, "addr", "127.0.0.1:0", "loopback `address` to listen on; port 0 takes a free one")
 	f.StringVar(&o.htpasswd, "htpasswd", "", "`file` of users with bcrypt passwords; without it everybody may do everything")
 	f.StringVar(&o.accessLog, "accesslog", "", "`file` to append one line a request to")
+	f.StringVar(&o.config, "config", "", "distribution's own configuration `file`, in place of -root and all that goes with it")
 	f.BoolVar(&o.delete, "delete", false, "allow blobs, manifests and tags to be deleted")
 	f.BoolVar(&o.sparse, "sparse", false, "take indexes without the images that they name")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
-	if o.root == "" || f.NArg() > 0 {
-		fmt.Fprintln(f.Output(), "registry: wants -root and no argument")
+	if (o.root == "") == (o.config == "") || f.NArg() > 0 {
+		fmt.Fprintln(f.Output(), "registry: wants -root or -config, and no argument")
 		f.Usage()
 		return o, errors.New("wrong arguments")
 	}
@@ -97,11 +102,15 @@ func run(ctx context.Context, o options, in io.Reader, out io.Writer) error {
 	logrus.SetLevel(logrus.FatalLevel)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	l, err := listen(o.addr)
+	c, err := o.configuration()
 	if err != nil {
 		return err
 	}
-	app, err := newApp(ctx, o)
+	l, err := listen(c.HTTP.Addr)
+	if err != nil {
+		return err
+	}
+	app, err := newApp(ctx, c)
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
@@ -111,8 +120,8 @@ func run(ctx context.Context, o options, in io.Reader, out io.Writer) error {
 	}
 	s := &http.Server{Handler: entries.wrap(app), ErrorLog: log.New(io.Discard, "", 0)}
 	served := make(chan error, 1)
-	go func() { served <- s.Serve(l) }()
-	if err := answers(ctx, l.Addr()); err != nil {
+	go func() { served <- serve(s, l, c) }()
+	if err := answers(ctx, l.Addr(), c); err != nil {
 		return errors.Join(err, s.Close())
 	}
 	entries.start()
@@ -168,38 +177,26 @@ func listen(addr string) (net.Listener, error) {
 }
 
 // newApp turns distribution's panics over a configuration into errors.
-func newApp(ctx context.Context, o options) (app *handlers.App, err error) {
+func newApp(ctx context.Context, c *configuration.Configuration) (app *handlers.App, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("configuration: %v", r)
 		}
 	}()
-	c := &configuration.Configuration{Storage: configuration.Storage{
-		"filesystem": configuration.Parameters{"rootdirectory": o.root},
-		"delete":     configuration.Parameters{"enabled": o.delete},
-	}}
-	if o.sparse {
-		c.Validation.Manifests.Indexes.Platforms = "none"
-	}
-	if o.htpasswd != "" {
-		// distribution makes a missing file up, with a user of its own.
-		if _, err := os.Stat(o.htpasswd); err != nil {
-			return nil, err
-		}
-		c.Auth = configuration.Auth{"htpasswd": configuration.Parameters{"realm": "registry", "path": o.htpasswd}}
-	}
-	return handlers.NewApp(ctx, c), nil
+	app = handlers.NewApp(ctx, c)
+	app.RegisterHealthChecks() // none, unless the configuration has them
+	return app, nil
 }
 
 // answers returns once the registry replies to anything at addr.
-func answers(ctx context.Context, addr net.Addr) error {
+func answers(ctx context.Context, addr net.Addr, c *configuration.Configuration) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	q, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr.String()+"/v2/", nil)
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme(c)+"://"+addr.String()+"/v2/", nil)
 	if err != nil {
 		return err
 	}
-	r, err := http.DefaultClient.Do(q)
+	r, err := anyCertificate().Do(q)
 	if err != nil {
 		return err
 	}
