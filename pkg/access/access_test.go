@@ -263,6 +263,15 @@ func TestPlainHTTPNeedsNoFiles(t *testing.T) {
 	}
 }
 
+// A registry computes the hash for each request.
+func TestLongPasswordsHaveAFastHash(t *testing.T) {
+	for password, want := range map[string]string{"secret": "puller:$2a$10$", NewPassword(): "puller:$2a$04$"} {
+		if line, err := HTPasswd("puller", password); err != nil || !strings.HasPrefix(string(line), want) {
+			t.Errorf("%s: %s, %v", password, line, err)
+		}
+	}
+}
+
 func TestNewPasswordsDiffer(t *testing.T) {
 	a, b := NewPassword(), NewPassword()
 	if a == b || len(a) < 20 {

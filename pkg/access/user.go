@@ -16,10 +16,24 @@ const maxPassword = 72
 // NewPassword makes a password of 26 letters and digits.
 func NewPassword() string { return rand.Text() }
 
+// longPassword is where nobody guesses a password from its hash, however fast the
+// hash is to compute, if it was not chosen by a person: in bytes.
+const longPassword = 20
+
+// cost is what one look at a password costs. A registry looks at it anew for each
+// request, and one push makes thousands: for a password that is long, as those
+// that are made here, the hash is a fast one.
+func cost(password string) int {
+	if len(password) >= longPassword {
+		return bcrypt.MinCost
+	}
+	return bcrypt.DefaultCost
+}
+
 // HTPasswd makes the line of an htpasswd file, with bcrypt, the only hash that
 // CNCF distribution takes. It is another line each time.
 func HTPasswd(user, password string) ([]byte, error) {
-	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.DefaultCost)
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), cost(password))
 	if err != nil {
 		return nil, err
 	}
