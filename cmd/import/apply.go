@@ -15,9 +15,8 @@ import (
 	"drayage/internal/cmdline"
 	"drayage/internal/ui"
 	"drayage/pkg/cluster"
-	"drayage/pkg/icsp"
 	"drayage/pkg/manifest"
-	"drayage/pkg/mirror"
+	"drayage/pkg/render"
 	"drayage/pkg/site"
 )
 
@@ -38,6 +37,7 @@ func applyCommand() *cli.Command {
 			&cli.StringFlag{Name: "context", Usage: "the kubeconfig's context `NAME`; otherwise its current one"},
 			&cli.BoolFlag{Name: "yes", Usage: "do not ask"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "look and try, write nothing"},
+			&cli.StringFlag{Name: "stage", Usage: "only the objects of one `STAGE`: nodes, mirrors or catalogs"},
 			&cli.BoolFlag{Name: "no-wait", Usage: "return when all is written; the cluster goes on by itself"},
 			&cli.DurationFlag{Name: "node-timeout", Value: cluster.DefaultNodeTimeout, Usage: "give up when one node is not done after this `TIME`"},
 			&cli.BoolFlag{Name: "force-space", Usage: "go on although a node's disk gets fuller than it should"},
@@ -92,17 +92,25 @@ func applySite(c *cli.Context) (*site.Site, error) {
 	return readSite(c)
 }
 
+// applyObjects are those that the site's cluster is given, of one stage if
+// --stage says so. What is optional is a person's to choose.
 func applyObjects(c *cli.Context, m *manifest.Manifest, s *site.Site) ([]cluster.Object, error) {
-	rendered, err := icsp.Render(m, s)
+	server, warnings, err := readServer(s)
 	if err != nil {
 		return nil, err
 	}
-	for _, i := range mirror.TagOnly(m) {
-		cmdline.Warn(c, []string{fmt.Sprintf("%s: mirror rules hold for digests: pods get it only as %s", i.Name, byDigest(i))})
+	cmdline.Warn(c, warnings)
+	rendered, warnings, err := render.All(render.Input{Manifest: m, Site: s, Server: server})
+	if err != nil {
+		return nil, err
 	}
+	cmdline.Warn(c, warnings)
 	var objects []cluster.Object
 	var errs []error
 	for _, r := range rendered {
+		if stage := render.Stage(c.String("stage")); r.Optional || stage != "" && stage != r.Stage {
+			continue
+		}
 		o, err := cluster.Decode(r.YAML)
 		objects, errs = append(objects, o), append(errs, err)
 	}

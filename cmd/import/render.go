@@ -74,9 +74,6 @@ func runRender(c *cli.Context) error {
 	if stage := render.Stage(c.String("stage")); stage != "" {
 		objects = slices.DeleteFunc(objects, func(o render.Object) bool { return o.Stage != stage || o.Optional })
 	}
-	if _, err := mirror.NewUpdateService(b.Manifest, s); errors.Is(err, mirror.ErrPlainHTTP) {
-		cmdline.Warn(c, []string{fmt.Sprintf("update graph: no UpdateService is written: %v", err)})
-	}
 	return output(c, out, objects)
 }
 

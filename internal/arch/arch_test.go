@@ -40,7 +40,7 @@ var ours = house{
 		"pkg/mirror":    {"pkg/manifest", "pkg/site"},
 		"pkg/icsp":      {"pkg/manifest", "pkg/site", "pkg/mirror"},
 		"pkg/node":      {"pkg/manifest", "pkg/site"},
-		"pkg/render":    {"pkg/access", "pkg/icsp", "pkg/manifest", "pkg/node", "pkg/site"},
+		"pkg/render":    {"pkg/access", "pkg/icsp", "pkg/manifest", "pkg/mirror", "pkg/node", "pkg/site"},
 		"pkg/oci":       {"internal/progress"},
 		"pkg/release":   {"pkg/manifest", "pkg/oci"},
 		"pkg/signature": {"pkg/manifest"},

@@ -18,11 +18,17 @@ const (
 	trustedCANamespace = "openshift-config"
 )
 
+// updateServiceCA is the key under which the update service looks for a CA.
+const updateServiceCA = "updateservice-registry"
+
 // Access makes what a cluster needs to talk to the site's registries. Over plain
 // HTTP that is Image/cluster, which names them as insecure; otherwise the
 // ConfigMap with their CA, PEM, and Image/cluster, which names the ConfigMap.
 // Image/cluster is the cluster's own object: it has to be merged.
-func Access(s *site.Site, ca []byte) ([]Object, error) {
+//
+// When an update graph travels, the CA stands there once more, under the key by
+// which the update service looks for it.
+func Access(m *manifest.Manifest, s *site.Site, ca []byte) ([]Object, error) {
 	if s.Registry.PlainHTTP {
 		o, err := imageCluster(map[string]any{"registrySources": map[string]any{"insecureRegistries": s.MirrorHosts()}})
 		return []Object{o}, err
@@ -30,6 +36,9 @@ func Access(s *site.Site, ca []byte) ([]Object, error) {
 	data := map[string]string{}
 	for _, host := range s.MirrorHosts() {
 		data[strings.Replace(host, ":", "..", 1)] = string(ca) // a key has no colon
+	}
+	if _, graph := m.GraphImage(); graph {
+		data[updateServiceCA] = string(ca)
 	}
 	cm, err := object("v1", "ConfigMap", trustedCANamespace, TrustedCA, map[string]any{"data": data})
 	if err != nil {

@@ -57,12 +57,12 @@ spec:
 
 func TestAccess(t *testing.T) {
 	s := blogSite("4.9")
-	objects, err := Access(s, nil)
+	objects, err := Access(&manifest.Manifest{}, s, nil)
 	if got := objectsText(t, objects, err); got != insecureImage {
 		t.Errorf("got:\n%s", got)
 	}
 	s.Registry.PlainHTTP, s.Nodes = false, s.Nodes[:1]
-	objects, err = Access(s, []byte("CERTIFICATE\n"))
+	objects, err = Access(&manifest.Manifest{}, s, []byte("CERTIFICATE\n"))
 	if got := objectsText(t, objects, err); got != trustedImage {
 		t.Errorf("got:\n%s", got)
 	}
@@ -152,12 +152,12 @@ spec:
 
 func TestClusterObjectsAreValidByTheClustersSchemas(t *testing.T) {
 	s := blogSite("4.18")
-	insecure, err := Access(s, nil)
+	insecure, err := Access(&manifest.Manifest{}, s, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.Registry.PlainHTTP = false
-	trusted, err := Access(s, []byte("CERTIFICATE\n"))
+	trusted, err := Access(&manifest.Manifest{}, s, []byte("CERTIFICATE\n"))
 	if err != nil {
 		t.Fatal(err)
 	}

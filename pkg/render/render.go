@@ -20,7 +20,8 @@
 // What a site may want and nobody should get unasked stands apart: what a node
 // keeps for itself (KubeletConfig), a restart of the unit in place of a reboot
 // when it changes (MachineConfiguration), images that are kept on the nodes
-// (PinnedImageSet).
+// (PinnedImageSet), and what only a cluster with a certain operator knows
+// (UpdateService).
 //
 // # Objects of the cluster's own
 //
@@ -40,6 +41,7 @@ import (
 	"drayage/pkg/access"
 	"drayage/pkg/icsp"
 	"drayage/pkg/manifest"
+	"drayage/pkg/mirror"
 	"drayage/pkg/node"
 	"drayage/pkg/site"
 )
@@ -91,7 +93,7 @@ func All(in Input) (objects []Object, warnings []string, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	signatures, mirrors, sources := sort(plain)
+	signatures, mirrors, sources, services := sort(plain)
 	nodes, warnings, nodesErr := nodeObjects(in)
 	catalogs, catalogsErr := catalogObjects(in, sources)
 	optional, optionalWarnings, optionalErr := optionalObjects(in)
@@ -102,6 +104,12 @@ func All(in Input) (objects []Object, warnings []string, err error) {
 	for i, o := range objects {
 		objects[i].File = icsp.FileName(i, len(objects), o.Object)
 	}
+	for _, o := range services {
+		optional = append(optional, Object{Object: o, Stage: StageCatalogs, Optional: true, Note: noteService})
+	}
+	if _, err := mirror.NewUpdateService(in.Manifest, in.Site); errors.Is(err, mirror.ErrPlainHTTP) {
+		warnings = append(warnings, fmt.Sprintf("update graph: no UpdateService is written: %v", err))
+	}
 	for i, o := range optional {
 		optional[i].File = "optional/" + strings.ToLower(o.Kind) + "-" + o.Name + ".yaml"
 	}
@@ -109,18 +117,20 @@ func All(in Input) (objects []Object, warnings []string, err error) {
 }
 
 // sort takes what icsp.Render made apart.
-func sort(objects []icsp.Object) (signatures, mirrors, sources []icsp.Object) {
+func sort(objects []icsp.Object) (signatures, mirrors, sources, services []icsp.Object) {
 	for _, o := range objects {
 		switch o.Kind {
 		case "ConfigMap":
 			signatures = append(signatures, o)
 		case "CatalogSource":
 			sources = append(sources, o)
+		case "UpdateService":
+			services = append(services, o)
 		default:
 			mirrors = append(mirrors, o)
 		}
 	}
-	return signatures, mirrors, sources
+	return signatures, mirrors, sources, services
 }
 
 func staged(stage Stage, objects []icsp.Object) []Object {
@@ -131,6 +141,9 @@ func staged(stage Stage, objects []icsp.Object) []Object {
 	return all
 }
 
+// noteService stands above what most clusters do not know.
+const noteService = "wants the OpenShift Update Service operator in the cluster first"
+
 // noteMerge stands above what `oc apply` would replace.
 const noteMerge = "the cluster's own object: what it has there already, add here before you apply it"
 
@@ -138,7 +151,7 @@ func nodeObjects(in Input) ([]Object, []string, error) {
 	if len(in.Manifest.Images) == 0 {
 		return nil, nil, nil
 	}
-	trust, trustErr := icsp.Access(in.Site, in.Server.CA)
+	trust, trustErr := icsp.Access(in.Manifest, in.Site, in.Server.CA)
 	objects := staged(StageNodes, trust)
 	for i := range objects {
 		if objects[i].Kind == "Image" {
