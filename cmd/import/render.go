@@ -11,6 +11,7 @@ import (
 
 	"drayage/internal/cmdline"
 	"drayage/pkg/access"
+	"drayage/pkg/node"
 	"drayage/pkg/render"
 	"drayage/pkg/site"
 )
@@ -66,6 +67,9 @@ func runRender(c *cli.Context) error {
 		return err
 	}
 	defer b.Close()
+	if _, _, err := node.ChooseImage(b.Manifest, s); s.Registry.Managed && err != nil {
+		return &cmdline.UsageError{Err: err}
+	}
 	objects, warnings, err := render.All(render.Input{Manifest: b.Manifest, Site: s, Server: server})
 	if err != nil {
 		return err
