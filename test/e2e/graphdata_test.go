@@ -274,6 +274,7 @@ func renderedGraph(t *testing.T, dir string) {
 		t.Errorf("a plain site: exit code %d\n%s%s", r.code, r.out, r.err)
 	}
 	write(t, dir, "tls.yaml", "apiVersion: drayage/v1alpha1\nkind: Site\nopenshift: \"4.14\"\nnodes:\n- {name: node1, address: 10.10.21.174}\n- {name: node2, address: 10.10.21.175}\nrepositories: {updates: site/updates}\n")
+	good(t, dir, "import", "tls", "--strict", "--site", "tls.yaml")
 	out := good(t, dir, "import", "render", "--site", "tls.yaml", "-o", "manifests", "site.tar")
 	files := strings.Fields(out)
 	raw, err := os.ReadFile(filepath.Join(dir, files[len(files)-1]))
@@ -281,6 +282,7 @@ func renderedGraph(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	want := `# rendered by drayage import render
+# wants the OpenShift Update Service operator in the cluster first
 apiVersion: updateservice.operator.openshift.io/v1
 kind: UpdateService
 metadata:
@@ -291,7 +293,7 @@ spec:
   releases: 10.10.21.174:5000/site/updates
   replicas: 2
 `
-	if string(raw) != want || filepath.Base(files[len(files)-1]) != "04-updateservice-update-service-oc-mirror.yaml" {
+	if string(raw) != want || filepath.Base(files[len(files)-1]) != "updateservice-update-service-oc-mirror.yaml" {
 		t.Errorf("%s:\n%s\nwant:\n%s", files, raw, want)
 	}
 	for _, source := range []string{"dummyregistry.io:5000/ocp4/graph-data", "10.10.21.174:5000/site/updates"} {

@@ -90,7 +90,7 @@ func opmAgrees(t *testing.T, dir, catalogRef, packages string) int {
 	folder := flatten(t, image(t, node.Addr()+"/olm-mirror/redhat-operator-index:v4.17"), "configs")
 	opm(t, "validate", folder)
 	opm(t, "serve", folder, "--cache-only", "--pprof-addr=", "--termination-log", filepath.Join(t.TempDir(), "log"))
-	got := rendered(t, opm(t, "render", folder, "-o", "json"))
+	got := renderedByOpm(t, opm(t, "render", folder, "-o", "json"))
 	if want := summaries(list.Catalogs[0].Packages); !slices.Equal(summaries(got.packages), want) {
 		t.Errorf("opm reads\n%s\nthe packing list has\n%s", strings.Join(summaries(got.packages), "\n"), strings.Join(want, "\n"))
 	}
@@ -159,7 +159,7 @@ type render struct {
 	bundles  int
 }
 
-func rendered(t *testing.T, out string) render {
+func renderedByOpm(t *testing.T, out string) render {
 	t.Helper()
 	var r render
 	at := map[string]int{}
@@ -228,7 +228,7 @@ func TestOpmReadsThePrunedDatabase(t *testing.T) {
 	node := nodes(t, dir, 1)[0]
 	good(t, dir, "import", "push", "--site", "site.yaml", "site.tar")
 	folder := flatten(t, image(t, node.Addr()+"/olm-mirror/redhat-operator-index:v4.9"), "database")
-	got := rendered(t, opm(t, "render", filepath.Join(folder, "index.db"), "-o", "json"))
+	got := renderedByOpm(t, opm(t, "render", filepath.Join(folder, "index.db"), "-o", "json"))
 	if want := summaries(packingList(t, dir).Catalogs[0].Packages); !slices.Equal(summaries(got.packages), want) {
 		t.Errorf("opm reads %q, the packing list has %q", summaries(got.packages), want)
 	}
