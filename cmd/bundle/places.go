@@ -12,10 +12,14 @@ import (
 )
 
 // warnPlaces says on this side of the gap, where it can still be mended, that
-// two images would stand in one place on a node. A site may name its
-// repositories otherwise, so it is no error here.
+// two images would stand in one place on a node, or two catalogs get one name. A
+// site may name its repositories otherwise, so it is no error here.
 func warnPlaces(c *cli.Context, m *manifest.Manifest) {
-	_, err := mirror.Placements(m, site.DefaultRepositories())
+	usual := &site.Site{Repositories: site.DefaultRepositories(), CatalogHost: "catalogs.invalid"}
+	_, err := mirror.Placements(m, usual.Repositories)
+	if err == nil {
+		_, err = mirror.Catalogs(m, usual)
+	}
 	if err == nil {
 		return
 	}

@@ -3,7 +3,7 @@
 // names the file, the line and the path of the field.
 //
 //	imageset.yaml:12: mirror.platform.chanels: unknown key (did you mean channels?)
-//	imageset.yaml:14: mirror.operators[0].targetTag: not supported yet
+//	imageset.yaml:14: mirror.operators[0].targetCatalogSourceTemplate: not supported yet
 //	site.yaml:3: openshift: want a string, found the number 4.10: put it in quotes, "4.10"
 //
 // # What is read

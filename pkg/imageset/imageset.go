@@ -28,6 +28,8 @@
 //	platform.platforms      those that travel of multi-architecture releases, by os
 //	                        and architecture; only with multi
 //	operators[].catalog     a catalog image, by tag or digest; each catalog once
+//	...targetCatalog        the repository where it stands, without a host
+//	...targetTag            the tag there; no two catalogs have the same of both
 //	operators[].packages    what to keep of it; each name once
 //	operators[].full        true: keep every bundle of these packages, not only the
 //	                        heads of their channels; without packages, the whole catalog
@@ -57,13 +59,12 @@
 //	                        an end of it left open
 //	...shortestPath, full   not together; full has no minVersion or maxVersion
 //	platform.graph          true or false
-//	operators[]             targetCatalog is a repository without a host, targetTag
-//	                        a tag; no two catalogs have the same of both
 //	...packages[]           minVersion and maxVersion, of the package or of its
 //	                        channels, not of both, and not with full; channels,
 //	                        each name once; defaultChannel, one of the channels
 //	                        where these are given
-//	additionalImages[]      targetRepo and targetTag, as for catalogs
+//	additionalImages[]      targetRepo and targetTag, as targetCatalog and
+//	                        targetTag of catalogs
 //	blockedImages[].name    a regular expression, see [Blocklist]; each once
 //
 // The versions of releases are full ones (4.12.0, 4.12.0-rc.1) in the order of

@@ -164,11 +164,11 @@ var badImageSets = map[string]struct{ text, want string }{
 	"image as a word": {head + "  additionalImages:\n  - registry:2\n",
 		`x.yaml:5: mirror.additionalImages[0]: want a mapping, found "registry:2"`},
 
-	"everything at once": {head + "  platform:\n    kubeVirtContainer: true\n    architectures: [x86_64]\n  operators:\n  - catalog: example.com/index\n    targetTag: x\n  additionalImages:\n  - nme: a\n  - name: a:b:c\n",
+	"everything at once": {head + "  platform:\n    kubeVirtContainer: true\n    architectures: [x86_64]\n  operators:\n  - catalog: example.com/index\n    skipDependencies: true\n  additionalImages:\n  - nme: a\n  - name: a:b:c\n",
 		"x.yaml:5: mirror.platform.kubeVirtContainer: not supported yet: name the image under additionalImages\n" +
 			`x.yaml:6: mirror.platform.architectures[0]: "x86_64" is called amd64 here` + "\n" +
 			`x.yaml:8: mirror.operators[0].catalog: "example.com/index": has neither a tag nor a digest` + "\n" +
-			"x.yaml:9: mirror.operators[0].targetTag: not supported yet\n" +
+			"x.yaml:9: mirror.operators[0].skipDependencies: not supported yet\n" +
 			"x.yaml:11: mirror.additionalImages[0].nme: unknown key (did you mean name?)\n" +
 			`x.yaml:12: mirror.additionalImages[1].name: "a:b:c": invalid reference format`},
 }
@@ -201,9 +201,7 @@ func TestEveryUnsupportedFieldIsRefused(t *testing.T) {
 		{image, "  helm: {repositories: [{name: a, url: b}]}", "mirror.helm"},
 		{image, "  samples: [{name: a}]", "mirror.samples"},
 		{channel, "    kubeVirtContainer: true", "mirror.platform.kubeVirtContainer"},
-		{operator + "    full: true\n", "    targetCatalog: a/b", "mirror.operators[0].targetCatalog"},
 		{operator + "    full: true\n", "    targetName: a", "mirror.operators[0].targetName"},
-		{operator + "    full: true\n", "    targetTag: v1", "mirror.operators[0].targetTag"},
 		{operator + "    full: true\n", "    targetCatalogSourceTemplate: /a", "mirror.operators[0].targetCatalogSourceTemplate"},
 		{operator + "    full: true\n", "    skipDependencies: true", "mirror.operators[0].skipDependencies"},
 		{operator + "    full: true\n", "    skipDeps: true", "mirror.operators[0].skipDeps"},

@@ -33,8 +33,6 @@ var unsupported = table{
 
 	okdChannel: "want ocp",
 
-	"mirror.operators[].targetCatalog":               "",
-	"mirror.operators[].targetTag":                   "",
 	"mirror.operators[].targetCatalogSourceTemplate": "",
 	"mirror.operators[].skipDependencies":            "",
 

@@ -16,11 +16,6 @@ var switches = []struct {
 }{
 	{okdChannel, "  platform: {channels: [{name: a, type: okd, " + oneVersionOnly + "}]}\n",
 		channels(Channel{Name: "a", Type: "okd", MinVersion: "4.12.0", MaxVersion: "4.12.0"})},
-
-	{"mirror.operators[].targetCatalog", "  operators: [{catalog: 'a/index:v1', full: true, targetCatalog: site/my-index}]\n",
-		Mirror{Operators: []Operator{{Catalog: "a/index:v1", Full: true, TargetCatalog: "site/my-index"}}}},
-	{"mirror.operators[].targetTag", "  operators: [{catalog: 'a/index:v1', full: true, targetTag: '4.12'}]\n",
-		Mirror{Operators: []Operator{{Catalog: "a/index:v1", Full: true, TargetTag: "4.12"}}}},
 }
 
 // supported has a text for what once was in the table, and what it asks for.
@@ -28,6 +23,10 @@ var supported = []struct {
 	what, text string
 	want       Mirror
 }{
+	{"mirror.operators[].targetCatalog", "  operators: [{catalog: 'a/index:v1', full: true, targetCatalog: site/my-index}]\n",
+		Mirror{Operators: []Operator{{Catalog: "a/index:v1", Full: true, TargetCatalog: "site/my-index"}}}},
+	{"mirror.operators[].targetTag", "  operators: [{catalog: 'a/index:v1', full: true, targetTag: '4.12'}]\n",
+		Mirror{Operators: []Operator{{Catalog: "a/index:v1", Full: true, TargetTag: "4.12"}}}},
 	{"mirror.operators[].packages[].defaultChannel", "  operators: [{catalog: 'a/index:v1', packages: [{name: a, defaultChannel: stable}]}]\n",
 		packages(Package{Name: "a", DefaultChannel: "stable"})},
 	{"mirror.operators[].packages[].maxVersion", "  operators: [{catalog: 'a/index:v1', packages: [{name: a, maxVersion: 0.12.1+build.3}]}]\n",
@@ -142,11 +141,11 @@ func TestEveryLineThatCanBeTakenOutIsTested(t *testing.T) {
 // that a field which is not supported has to be a string.
 func TestRefusedFieldsAreEmpty(t *testing.T) {
 	for text, want := range map[string]string{
-		"  operators: [{catalog: 'a:1', full: true, targetTag: [4]}]\n": "x.yaml:4: mirror.operators[0].targetTag: not supported yet",
-		image + "  helm: {local: [{name: a}]}\n":                        "x.yaml:5: mirror.helm: not supported yet: helm charts are not carried; list their images under additionalImages",
-		"  platform: {grap: true}\n":                                    "x.yaml:4: mirror.platform.grap: unknown key (did you mean graph?)",
-		"  platform: {channels: several}\n":                             `x.yaml:4: mirror.platform.channels: want a list, found "several"`,
-		"  platform: {architecture: [amd64]}\n" + image:                 "x.yaml:4: mirror.platform.architecture: unknown key (did you mean architectures?)",
+		"  operators: [{catalog: 'a:1', full: true, skipDependencies: [4]}]\n": "x.yaml:4: mirror.operators[0].skipDependencies: not supported yet",
+		image + "  helm: {local: [{name: a}]}\n":                               "x.yaml:5: mirror.helm: not supported yet: helm charts are not carried; list their images under additionalImages",
+		"  platform: {grap: true}\n":                                           "x.yaml:4: mirror.platform.grap: unknown key (did you mean graph?)",
+		"  platform: {channels: several}\n":                                    `x.yaml:4: mirror.platform.channels: want a list, found "several"`,
+		"  platform: {architecture: [amd64]}\n" + image:                        "x.yaml:4: mirror.platform.architecture: unknown key (did you mean architectures?)",
 	} {
 		if _, err := Decode("x.yaml", []byte(head+text)); fmt.Sprint(err) != want {
 			t.Errorf("got  %v\nwant %s", err, want)

@@ -100,8 +100,9 @@ type Image struct {
 	Component string `json:"component,omitempty"`
 	// Catalog is the Name of the catalog through which an operator image came.
 	Catalog string `json:"catalog,omitempty"`
-	// TargetRepository and TargetTag are where an additional image stands on a
-	// node when the image set says so; empty means by the rules of package mirror.
+	// TargetRepository and TargetTag are where an additional image or a catalog
+	// stands on a node when the image set says so; empty means by the rules of
+	// package mirror.
 	TargetRepository string `json:"targetRepository,omitempty"`
 	TargetTag        string `json:"targetTag,omitempty"`
 	// Descriptor points at the image manifest or index.

@@ -122,8 +122,8 @@ func (m *Manifest) checkImage(i int, blobs map[digest.Digest]ocispec.Descriptor)
 		return errors.New("a component says which it is, nothing else does")
 	case (img.Role == RoleOperator) != (img.Catalog != ""):
 		return errors.New("an operator image says through which catalog it came, nothing else does")
-	case img.Role != RoleAdditional && (img.TargetRepository != "" || img.TargetTag != ""):
-		return errors.New("an additional image may say where it stands, nothing else does")
+	case img.Role != RoleAdditional && img.Role != RoleCatalog && (img.TargetRepository != "" || img.TargetTag != ""):
+		return errors.New("an additional image or a catalog may say where it stands, nothing else does")
 	case img.TargetTag != "" && !tagGrammar.MatchString(img.TargetTag):
 		return fmt.Errorf("its target's tag is %q, which is none", img.TargetTag)
 	case img.Release != "" && !tagGrammar.MatchString(img.releaseTag()):

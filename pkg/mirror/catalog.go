@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -29,7 +30,8 @@ type Catalog struct {
 }
 
 // Catalogs lists the catalogs of m in the manifest's order. A name is the index
-// name (redhat-operator-index); where two catalogs have the same one, each gets
+// name (redhat-operator-index), that of the target where the image set gives one;
+// where two catalogs have the same one, each gets
 // its tag behind it (redhat-operator-index-v4-9). Two catalogs share a name
 // only when they are the same image at the same place. The error joins names
 // that do not parse, names that are the same all the same, and a site without a
@@ -69,10 +71,10 @@ func newCatalog(img manifest.Image, s *site.Site) (Catalog, error) {
 	}
 	return Catalog{
 		Image:      img,
-		Name:       dnsLabel(indexName(ref), ""),
+		Name:       dnsLabel(cmp.Or(lastComponent(img.TargetRepository), indexName(ref)), ""),
 		Source:     s.CatalogHost + "/" + repo,
 		Repository: repo,
-		tag:        Tag(ref),
+		tag:        cmp.Or(img.TargetTag, Tag(ref)),
 	}, nil
 }
 

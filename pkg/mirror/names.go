@@ -53,10 +53,9 @@ func repository(img manifest.Image, ref manifest.Ref, r site.Repositories) (stri
 }
 
 // indexName is the last component of a catalog's path: redhat-operator-index.
-func indexName(ref manifest.Ref) string {
-	path := ref.Path()
-	return path[strings.LastIndex(path, "/")+1:]
-}
+func indexName(ref manifest.Ref) string { return lastComponent(ref.Path()) }
+
+func lastComponent(path string) string { return path[strings.LastIndex(path, "/")+1:] }
 
 // flatten joins the last components of path by dashes, so that at most limit
 // are left. A limit of 0 leaves the path as it is.

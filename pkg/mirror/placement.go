@@ -11,7 +11,7 @@
 //	component   <release repository>:<version>-<arch>-<component>
 //	graph       <graph repository>:<tag>
 //	registry    <registry repository>:<tag>
-//	catalog     <operators repository>/<index name>:<tag>
+//	catalog     <operators repository>/<index name>:<tag>, or what the image set says
 //	operator    <operators repository and source path, flattened to two components>:<tag>
 //	additional  <source path>:<tag>, or what the image set says
 //	signature   beside the image that it signs: <its repository>:sha256-<hex>.sig
@@ -22,7 +22,8 @@
 // Releases and components have the names of "oc adm release mirror", operator
 // images those of "oc adm catalog mirror", so that nodes that were filled with these
 // tools hold the same images under the same names. [Tag] gives the tag. The
-// index name is the last component of the catalog's path.
+// index name is the last component of the catalog's path, or of the repository
+// that the image set gives it.
 //
 // # Rules
 //

@@ -208,7 +208,7 @@ func (p *planner) catalogs(ctx context.Context, cfg *imageset.Config) error {
 		r := catalog.Request{Full: op.Full, Packages: packageRequests(op.Packages)}
 		ref, err := manifest.ParseRef(op.Catalog)
 		if err == nil {
-			err = p.catalog(ctx, ref, r, p.catalogPlatforms(cfg, op), imageset.PlatformNames(op.Platforms))
+			err = p.catalog(ctx, cfg, op, ref, r)
 		}
 		errs = append(errs, err)
 	}
@@ -229,13 +229,13 @@ func packageRequests(packages []imageset.Package) []catalog.PackageRequest {
 }
 
 // catalog adds a catalog, pruned for some platforms, and what travels of the
-// images that it names: only some of their platforms, or all when only is empty.
-func (p *planner) catalog(ctx context.Context, ref manifest.Ref, r catalog.Request, platforms, only []string) error {
+// images that it names.
+func (p *planner) catalog(ctx context.Context, cfg *imageset.Config, op imageset.Operator, ref manifest.Ref, r catalog.Request) error {
 	source, err := p.content.Resolve(ctx, ref.String())
 	if err != nil {
 		return err
 	}
-	pruned, platforms, err := p.pruneAll(ctx, ref, source, r, platforms)
+	pruned, platforms, err := p.pruneAll(ctx, ref, source, r, p.catalogPlatforms(cfg, op))
 	if err != nil {
 		return err
 	}
@@ -245,8 +245,11 @@ func (p *planner) catalog(ctx context.Context, ref manifest.Ref, r catalog.Reque
 	p.list.Catalogs = append(p.list.Catalogs, manifest.Catalog{
 		Name: ref.String(), Source: source.Digest, Platforms: platforms, Packages: pruned.Selection,
 	})
-	p.add(manifest.Image{Name: ref.String(), Role: manifest.RoleCatalog, Descriptor: pruned.Descriptor})
-	return p.related(ref, pruned, only)
+	p.add(manifest.Image{
+		Name: ref.String(), Role: manifest.RoleCatalog, Descriptor: pruned.Descriptor,
+		TargetRepository: op.TargetCatalog, TargetTag: op.TargetTag,
+	})
+	return p.related(ref, pruned, imageset.PlatformNames(op.Platforms))
 }
 
 // prune fetches the catalog image of one platform and makes the pruned one.
