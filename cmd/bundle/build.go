@@ -106,7 +106,8 @@ func checkBuildFlags(c *cli.Context) (out string, err error) {
 // ignoredWithPlan names a flag that says what a saved plan has settled.
 func ignoredWithPlan(c *cli.Context) string {
 	for _, name := range []string{
-		"registry-image", "graph", "graph-url", "graph-base-image", "conditional-edges", "signature-store", "skip-sigstore",
+		"registry-image", "graph", "graph-url", "graph-base-image", "conditional-edges", "with-dependencies",
+		"signature-store", "skip-sigstore",
 	} {
 		if c.IsSet(name) {
 			return name

@@ -99,6 +99,7 @@ type planResult struct {
 	TotalBytes  int64              `json:"totalBytes"`
 	BundleBytes int64              `json:"bundleBytes"`
 	Upgrades    []hopResult        `json:"upgrades"`
+	Added       []string           `json:"added"`
 	Warnings    []string           `json:"warnings"`
 	Manifest    *manifest.Manifest `json:"manifest"`
 }
@@ -153,7 +154,7 @@ func printPlan(c *cli.Context, p *plan.Plan) error {
 	}
 	r := planResult{
 		Roles: byRole(m), Images: len(m.Images), Blobs: len(m.Blobs), UniqueBytes: m.UniqueBytes(),
-		TotalBytes: m.TotalBytes(), BundleBytes: size, Upgrades: upgrades(p), Warnings: append([]string{}, p.Warnings...), Manifest: m,
+		TotalBytes: m.TotalBytes(), BundleBytes: size, Upgrades: upgrades(p), Added: append([]string{}, p.Added...), Warnings: append([]string{}, p.Warnings...), Manifest: m,
 	}
 	if c.Bool("json") {
 		return cmdline.PrintJSON(c.App.Writer, r)

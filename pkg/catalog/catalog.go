@@ -78,7 +78,9 @@
 // What bundles require of other bundles (properties olm.package.required,
 // olm.gvk.required and olm.constraint) is not kept by itself: [Catalog.Missing]
 // tells what is not there and which packages would provide it, and
-// [Catalog.Closure] adds these packages to a request.
+// [Catalog.Closure] adds these packages to a request: that is what
+// Request.WithDependencies asks for. What was not wanted has not been read, so the
+// image is read once more for what is added.
 //
 // # The image
 //

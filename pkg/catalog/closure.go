@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -20,24 +21,25 @@ import (
 // it was asked for. So the result depends on the catalog and the requests alone.
 //
 // What is added was not read, mostly: see [Catalog.Unread]. Without requests
-// there is nothing to add. The errors are those of Select.
-func (c *Catalog) Closure(requests []PackageRequest, full bool) ([]PackageRequest, error) {
+// there is nothing to add. Additions are in the order of their packages. The
+// errors are those of Select.
+func (c *Catalog) Closure(requests []PackageRequest, full bool) ([]PackageRequest, []Addition, error) {
 	asked := slices.Clone(requests)
 	for i := range asked {
 		asked[i].Full = asked[i].Full || full
 	}
 	if len(asked) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	added := additions{}
 	for {
 		all := append(slices.Clip(asked), c.requestsFor(added)...)
 		selection, err := c.Select(all, false)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if !added.addOne(asked, c.Missing(selection.Packages)) {
-			return all, nil
+			return all, added.list(), nil
 		}
 	}
 }
@@ -55,8 +57,33 @@ func (c *Catalog) Unread(requests []PackageRequest) []string {
 	return names
 }
 
+// Addition is a version that a closure added, and what for.
+type Addition struct {
+	Provider
+	// For is what was required: Provider is one of those that it lists.
+	For Dependency
+}
+
+// String is one line for people.
+func (a Addition) String() string {
+	return fmt.Sprintf("package %s: added, %s of channel %s: %s", shown(a.Package), shown(a.Bundle), shown(a.Channel), a.For.claim())
+}
+
 // additions are the versions that were added, by package.
-type additions map[string][]Provider
+type additions map[string][]Addition
+
+func (a additions) has(p Provider) bool {
+	return slices.ContainsFunc(a[p.Package], func(had Addition) bool { return had.Provider == p })
+}
+
+// list are the additions by package, in the order in which they were made.
+func (a additions) list() []Addition {
+	var all []Addition
+	for _, name := range slices.Sorted(maps.Keys(a)) {
+		all = append(all, a[name]...)
+	}
+	return all
+}
 
 // addOne adds a provider for the first dependency that one can be added for. What
 // no head provides comes first: the version that is forced may provide more.
@@ -66,8 +93,8 @@ func (a additions) addOne(asked []PackageRequest, missing []Dependency) bool {
 	for _, d := range missing {
 		for _, p := range d.Providers {
 			isAsked := slices.ContainsFunc(asked, func(r PackageRequest) bool { return r.Name == p.Package })
-			if !isAsked && !slices.Contains(a[p.Package], p) {
-				a[p.Package] = append(a[p.Package], p)
+			if !isAsked && !a.has(p) {
+				a[p.Package] = append(a[p.Package], Addition{p, d})
 				return true
 			}
 		}
@@ -85,11 +112,11 @@ func (c *Catalog) requestsFor(added additions) []PackageRequest {
 
 // requestFor asks for versions of one package: in each of their channels for the
 // head, or for all from the lowest to the highest.
-func (p *Package) requestFor(versions []Provider) PackageRequest {
+func (p *Package) requestFor(versions []Addition) PackageRequest {
 	r := PackageRequest{Name: p.Name}
 	channels := map[string][]Provider{}
 	for _, v := range versions {
-		channels[v.Channel] = append(channels[v.Channel], v)
+		channels[v.Channel] = append(channels[v.Channel], v.Provider)
 	}
 	for _, name := range slices.Sorted(maps.Keys(channels)) {
 		c := ChannelRequest{Name: name}

@@ -25,6 +25,8 @@ type Dependency struct {
 	// Providers are the packages of the catalog that would provide it: first those
 	// whose default channel's head does, then by name.
 	Providers []Provider
+
+	meets predicate
 }
 
 // Provider is a package that provides something, and the best of its versions
@@ -36,7 +38,10 @@ type Provider struct {
 }
 
 // String is one line for people.
-func (d Dependency) String() string {
+func (d Dependency) String() string { return d.claim() + ": " + d.whence() }
+
+// claim is who requires what.
+func (d Dependency) claim() string {
 	verb := "require"
 	if len(d.By) == 1 {
 		verb += "s"
@@ -45,7 +50,7 @@ func (d Dependency) String() string {
 	if d.Message != "" {
 		said = fmt.Sprintf(" (%q)", d.Message)
 	}
-	return fmt.Sprintf("%s %s %s%s: %s", list(d.By), verb, shown(d.Requires), said, d.whence())
+	return fmt.Sprintf("%s %s %s%s", list(d.By), verb, shown(d.Requires), said)
 }
 
 func (d Dependency) whence() string {
@@ -67,13 +72,14 @@ func (d Dependency) whence() string {
 // packages that were not read too. As for OLM, a bundle may provide what it
 // requires itself, and a constraint has to be met by a single bundle.
 //
-// What another catalog or the cluster itself provides is not known here.
+// What another catalog provides is not known here, see [Settle], nor what the
+// cluster itself does.
 func (c *Catalog) Missing(selection []manifest.Package) []Dependency {
 	kept := c.bundlesOf(selection)
 	var missing []Dependency
 	for _, r := range requirements(kept) {
 		meets, reasons := r.predicate()
-		d := Dependency{Requires: r.String(), By: r.by, Message: r.Message}
+		d := Dependency{Requires: r.String(), By: r.by, Message: r.Message, meets: meets}
 		switch bestVerdict(kept, meets) {
 		case met:
 			continue

@@ -185,7 +185,7 @@ func TestMissingOfARealCatalog(t *testing.T) {
 		"foo.v0.1.0, foo.v0.2.0, foo.v0.3.0 and 1 more require API Bar.v1alpha1.test.bar: not kept, but in the catalog: package bar (bar.v1.0.0 in channel stable)",
 		"foo.v0.1.0, foo.v0.2.0 require package bar <0.1.0: nothing in the catalog provides it",
 		"foo.v0.3.0, foo.v0.3.1 require package bar <0.2.0: not kept, but in the catalog: package bar (bar.v0.1.0 in channel alpha)")
-	requests, err := c.Closure([]PackageRequest{{Name: "foo"}}, false)
+	requests, _, err := c.Closure([]PackageRequest{{Name: "foo"}}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +240,7 @@ func TestClosure(t *testing.T) {
 				want = append(want, r.Name)
 			}
 			c := loadFiles(t, map[string]string{"a": text}, want...)
-			got, err := c.Closure(test.requests, test.full)
+			got, _, err := c.Closure(test.requests, test.full)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -290,9 +290,9 @@ func checkClosure(t *testing.T, c *Catalog, asked, got []PackageRequest, text st
 func TestClosureTellsWhatIsWrongWithRequests(t *testing.T) {
 	c := loadFiles(t, map[string]string{"a": chained("a", [2]string{"1.0.0", needs("B")}) + "---\n" + operator("b", "{name: b.v1.0.0}, {name: b.v2.0.0}") +
 		strings.Replace(bundle("b", "1.0.0"), "relatedImages", gives("B")+"relatedImages", 1) + bundle("b", "2.0.0")}, "a")
-	_, err := c.Closure([]PackageRequest{{Name: "x"}}, false)
+	_, _, err := c.Closure([]PackageRequest{{Name: "x"}}, false)
 	wantError(t, err, `package "x": not in the catalog`)
-	_, err = c.Closure([]PackageRequest{{Name: "a"}}, false)
+	_, _, err = c.Closure([]PackageRequest{{Name: "a"}}, false)
 	wantError(t, err, `package "b": channel "stable": has 2 heads: b.v1.0.0, b.v2.0.0`)
 }
 
@@ -337,12 +337,12 @@ func TestClosureOfAnyCatalogEnds(t *testing.T) {
 		text := strings.Join(packages, "---\n")
 		c := loadFiles(t, map[string]string{"a": text}, "p0", "p1")
 		asked := []PackageRequest{{Name: "p0"}, {Name: "p1", MaxVersion: "3"}}
-		got, err := c.Closure(asked, false)
+		got, _, err := c.Closure(asked, false)
 		if err != nil {
 			t.Fatal(err)
 		}
 		checkClosure(t, c, asked, got, text)
-		if again, err := c.Closure(asked, false); err != nil || !reflect.DeepEqual(again, got) {
+		if again, _, err := c.Closure(asked, false); err != nil || !reflect.DeepEqual(again, got) {
 			t.Errorf("got %+v, again %+v, %v", got, again, err)
 		}
 	}

@@ -34,6 +34,9 @@ type Request struct {
 	Packages []PackageRequest
 	// Full keeps every bundle, and not only the head of each channel.
 	Full bool
+	// WithDependencies keeps what the packages require too, as far as the catalog
+	// has it: see [Catalog.Closure]. Of a SQLite catalog it does nothing.
+	WithDependencies bool
 	// Selection, when it is not nil, is what to keep in place of Packages and
 	// Full: what an earlier run chose.
 	Selection []manifest.Package
@@ -70,6 +73,12 @@ type Pruned struct {
 	Images []string
 	// Warnings are for whoever asked: installed versions that lose their way up.
 	Warnings []string
+	// Added is what WithDependencies added.
+	Added []Addition
+	// Missing is what the kept bundles require and none of them provides.
+	Missing []Dependency
+
+	kept []*Bundle // without their documents
 }
 
 // Prune makes a pruned image of a catalog image whose manifests are in c: the
@@ -97,17 +106,17 @@ func prune(ctx context.Context, c *oci.Content, img *oci.Image, r Request) (*Pru
 	if err != nil {
 		return nil, err
 	}
-	source, paths, err := load(ctx, c, img, folder, r)
+	source, paths, err := load(ctx, c, img, folder, r.wanted())
 	if err != nil {
 		return nil, err
 	}
-	chosen := Selection{Packages: r.Selection}
-	if r.Selection == nil {
-		if chosen, err = source.Select(r.Packages, r.Full); err != nil {
+	chosen, err := r.choose(source)
+	if err != nil {
+		return nil, err
+	}
+	if len(chosen.unread) > 0 {
+		if source, _, err = load(ctx, c, img, folder, append(r.wanted(), chosen.unread...)); err != nil {
 			return nil, err
-		}
-		for _, d := range source.Missing(chosen.Packages) {
-			chosen.Warnings = append(chosen.Warnings, d.String())
 		}
 	}
 	kept, err := source.Keep(chosen.Packages)
@@ -121,7 +130,10 @@ func prune(ctx context.Context, c *oci.Content, img *oci.Image, r Request) (*Pru
 	if err != nil {
 		return nil, err
 	}
-	return &Pruned{Descriptor: desc, Selection: chosen.Packages, Images: kept.Images(), Warnings: chosen.Warnings}, nil
+	return &Pruned{
+		Descriptor: desc, Selection: chosen.Packages, Images: kept.Images(), Warnings: chosen.Warnings,
+		Added: chosen.added, Missing: chosen.missing, kept: kept.bundles(),
+	}, nil
 }
 
 // errSQLite says that a catalog has a database in place of files.
@@ -139,8 +151,8 @@ func configsFolder(img *oci.Image) (string, error) {
 	return "", fmt.Errorf("is no operator catalog: it has no label %s", labelConfigs)
 }
 
-func load(ctx context.Context, c *oci.Content, img *oci.Image, folder string, r Request) (*Catalog, []string, error) {
-	l := NewLoader(r.wanted())
+func load(ctx context.Context, c *oci.Content, img *oci.Image, folder string, want []string) (*Catalog, []string, error) {
+	l := NewLoader(want)
 	paths, err := c.Files(ctx, img, folder, func(name string, r io.Reader) error { return l.Add(name, r) })
 	if err != nil {
 		return nil, nil, err

@@ -278,7 +278,7 @@ func FuzzLoader(f *testing.F) {
 				request.Name = p.Name
 				requests = append(requests, request)
 			}
-			_, _ = c.Closure(requests, false)
+			_, _, _ = c.Closure(requests, false)
 			selection, err := c.Select(requests, false)
 			if err != nil {
 				continue

@@ -44,6 +44,9 @@ type Options struct {
 	// SkipSigstore asks for no sigstore attachments. Clusters refuse images of
 	// OpenShift that come without theirs, from 4.21 on.
 	SkipSigstore bool
+	// WithDependencies adds to what is kept of each catalog what that requires,
+	// as far as the same catalog has it. Pin passes over it.
+	WithDependencies bool
 	// Jobs is how many images are asked for at once. 0 means 8.
 	Jobs     int
 	Progress progress.Func
@@ -55,6 +58,8 @@ type Plan struct {
 	Content  *oci.Content
 	// Hops are the upgrades on the paths between the releases, in order.
 	Hops []release.Hop
+	// Added is what WithDependencies added, one line each.
+	Added []string
 	// Warnings are what whoever asked should know, one line each.
 	Warnings []string
 }
@@ -108,6 +113,7 @@ type planner struct {
 	content  *oci.Content
 	list     manifest.Manifest
 	hops     []release.Hop
+	added    []string
 	warnings []string
 	// blocklist is also that of attachments, which are found last.
 	blocklist imageset.Blocklist
@@ -202,19 +208,6 @@ func goArchitecture(tag string) string {
 	return tag
 }
 
-func (p *planner) catalogs(ctx context.Context, cfg *imageset.Config) error {
-	var errs []error
-	for _, op := range cfg.Mirror.Operators {
-		r := catalog.Request{Full: op.Full, Packages: packageRequests(op.Packages)}
-		ref, err := manifest.ParseRef(op.Catalog)
-		if err == nil {
-			err = p.catalog(ctx, cfg, op, ref, r)
-		}
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
-}
-
 // packageRequests says in the words of package catalog what the image set wants.
 func packageRequests(packages []imageset.Package) []catalog.PackageRequest {
 	var requests []catalog.PackageRequest
@@ -226,30 +219,6 @@ func packageRequests(packages []imageset.Package) []catalog.PackageRequest {
 		requests = append(requests, r)
 	}
 	return requests
-}
-
-// catalog adds a catalog, pruned for some platforms, and what travels of the
-// images that it names.
-func (p *planner) catalog(ctx context.Context, cfg *imageset.Config, op imageset.Operator, ref manifest.Ref, r catalog.Request) error {
-	source, err := p.content.Resolve(ctx, ref.String())
-	if err != nil {
-		return err
-	}
-	pruned, platforms, err := p.pruneAll(ctx, ref, source, r, p.catalogPlatforms(cfg, op))
-	if err != nil {
-		return err
-	}
-	for _, w := range pruned.Warnings {
-		p.warnings = append(p.warnings, ref.String()+": "+w)
-	}
-	p.list.Catalogs = append(p.list.Catalogs, manifest.Catalog{
-		Name: ref.String(), Source: source.Digest, Platforms: platforms, Packages: pruned.Selection,
-	})
-	p.add(manifest.Image{
-		Name: ref.String(), Role: manifest.RoleCatalog, Descriptor: pruned.Descriptor,
-		TargetRepository: op.TargetCatalog, TargetTag: op.TargetTag,
-	})
-	return p.related(ref, pruned, imageset.PlatformNames(op.Platforms))
 }
 
 // prune fetches the catalog image of one platform and makes the pruned one.
@@ -320,7 +289,7 @@ func (p *planner) finish(ctx context.Context) (*Plan, error) {
 	if err := p.list.Validate(); err != nil {
 		return nil, err
 	}
-	return &Plan{Manifest: &p.list, Content: p.content, Hops: p.hops, Warnings: p.warnings}, nil
+	return &Plan{Manifest: &p.list, Content: p.content, Hops: p.hops, Added: p.added, Warnings: p.warnings}, nil
 }
 
 // fetch fetches the manifests of every image, several images at once, and fills

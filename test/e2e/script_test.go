@@ -18,7 +18,7 @@ import (
 // TestScripts runs the cases of testdata/script: one file for each verb and for
 // each thing that once went wrong. Every case has a folder with imageset.yaml
 // and registries.conf for the made-up source ($SOURCE), and site.yaml for three
-// empty nodes.
+// empty nodes. $CATALOG_DIGEST is that of its catalog.
 //
 //	code N PROGRAM ARGS...   runs a program, which must exit with N; what it
 //	                         printed is then in the files out and err
@@ -30,6 +30,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("PATH", bin+string(os.PathListSeparator)+e.Getenv("PATH"))
 			e.Setenv("SOURCE", src.Addr())
+			e.Setenv("CATALOG_DIGEST", filled.Catalog.Image.Digest)
 			addrs, err := emptyNodes(e)
 			if err != nil {
 				return err
