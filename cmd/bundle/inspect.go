@@ -44,6 +44,8 @@ type inspectResult struct {
 	Path        string             `json:"path"`
 	Root        digest.Digest      `json:"root"`
 	Bytes       int64              `json:"bytes"`
+	Images      int                `json:"images"`
+	Blobs       int                `json:"blobs"`
 	UniqueBytes int64              `json:"uniqueBytes"`
 	TotalBytes  int64              `json:"totalBytes"`
 	Roles       []roleResult       `json:"roles"`
@@ -52,9 +54,10 @@ type inspectResult struct {
 
 func printBundle(c *cli.Context, path string, b *bundle.Bundle) error {
 	m := b.Manifest
+	blobs, bytes := b.Blobs()
 	if c.Bool("json") {
 		return cmdline.PrintJSON(c.App.Writer, inspectResult{
-			Path: path, Root: b.Root, Bytes: b.Size(), UniqueBytes: m.UniqueBytes(), TotalBytes: m.TotalBytes(),
+			Path: path, Root: b.Root, Bytes: b.Size(), Images: len(m.Images), Blobs: blobs, UniqueBytes: bytes, TotalBytes: m.TotalBytes(),
 			Roles: byRole(m), Manifest: m,
 		})
 	}
@@ -81,7 +84,7 @@ func printBundle(c *cli.Context, path string, b *bundle.Bundle) error {
 		}
 	}
 	_, err := fmt.Fprintf(c.App.Writer, "\n%d images, %d blobs, %s; %s if nothing were shared\nroot %s\n",
-		len(m.Images), len(m.Blobs), ui.Bytes(m.UniqueBytes()), ui.Bytes(m.TotalBytes()), b.Root)
+		len(m.Images), blobs, ui.Bytes(bytes), ui.Bytes(m.TotalBytes()), b.Root)
 	return err
 }
 

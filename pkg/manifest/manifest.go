@@ -187,15 +187,6 @@ func (m *Manifest) Releases() []Image {
 	return releases
 }
 
-// UniqueBytes is the size of all blobs, each once.
-func (m *Manifest) UniqueBytes() int64 {
-	var n int64
-	for _, b := range m.Blobs {
-		n += b.Size
-	}
-	return n
-}
-
 // TotalBytes is the sum over images: what would travel if nothing were shared.
 func (m *Manifest) TotalBytes() int64 {
 	var n int64
