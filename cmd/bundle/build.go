@@ -12,6 +12,7 @@ import (
 	"drayage/internal/progress"
 	"drayage/internal/ui"
 	"drayage/pkg/bundle"
+	"drayage/pkg/manifest"
 	"drayage/pkg/oci"
 	"drayage/pkg/plan"
 )
@@ -46,8 +47,9 @@ func runBuild(c *cli.Context) error {
 	}
 	cmdline.Warn(c, p.Warnings)
 	cmdline.WarnUnsigned(c, p.Manifest)
+	cmdline.WarnOmitted(c, p.Manifest)
 	warnPlaces(c, p.Manifest)
-	return printWritten(c, written)
+	return errors.Join(printWritten(c, written, p.Manifest.Omitted), cmdline.CheckOmitted(p.Manifest))
 }
 
 // buildBundle plans, and writes what was planned.
@@ -106,7 +108,7 @@ func checkBuildFlags(c *cli.Context) (out string, err error) {
 // ignoredWithPlan names a flag that says what a saved plan has settled.
 func ignoredWithPlan(c *cli.Context) string {
 	for _, name := range []string{
-		"registry-image", "graph", "graph-url", "graph-base-image", "conditional-edges", "with-dependencies",
+		"registry-image", "graph", "graph-url", "graph-base-image", "conditional-edges", "with-dependencies", "keep-going",
 		"signature-store", "skip-sigstore",
 	} {
 		if c.IsSet(name) {
@@ -147,9 +149,16 @@ func planOrPin(c *cli.Context, source *oci.Source, p progress.Func) (*plan.Plan,
 	return asked(plan.Make(c.Context, cfg, source, o))
 }
 
-func printWritten(c *cli.Context, w *bundle.Written) error {
+// buildResult is what --json prints; docs/json.md describes it.
+type buildResult struct {
+	*bundle.Written
+	// Omitted are the images that were asked for and do not travel.
+	Omitted []manifest.Omission `json:"omitted,omitempty"`
+}
+
+func printWritten(c *cli.Context, w *bundle.Written, omitted []manifest.Omission) error {
 	if c.Bool("json") {
-		return cmdline.PrintJSON(c.App.Writer, w)
+		return cmdline.PrintJSON(c.App.Writer, buildResult{w, omitted})
 	}
 	_, err := fmt.Fprintf(c.App.Writer, "%s: %d images, %d blobs, %s\nroot %s\n", w.Path, w.Images, w.Blobs, ui.Bytes(w.Bytes), w.Root)
 	return err

@@ -181,7 +181,7 @@ func TestInspectOfWhatIsNoBundle(t *testing.T) {
 func TestWrittenIsPrinted(t *testing.T) {
 	w := &bundle.Written{Path: "site.tar", Root: "sha256:1", SHA256: "ab", Bytes: 12_000, Images: 3, Blobs: 4}
 	command := func() *cli.Command {
-		return &cli.Command{Name: "build", Flags: []cli.Flag{cmdline.JSONFlag}, Action: func(c *cli.Context) error { return printWritten(c, w) }}
+		return &cli.Command{Name: "build", Flags: []cli.Flag{cmdline.JSONFlag}, Action: func(c *cli.Context) error { return printWritten(c, w, nil) }}
 	}
 	if out, err := run(command()); err != nil || out != "site.tar: 3 images, 4 blobs, 12kB\nroot sha256:1\n" {
 		t.Errorf("%q, %v", out, err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -50,6 +51,7 @@ func runPlan(c *cli.Context) error {
 	}
 	cmdline.Warn(c, p.Warnings)
 	cmdline.WarnUnsigned(c, p.Manifest)
+	cmdline.WarnOmitted(c, p.Manifest)
 	warnPlaces(c, p.Manifest)
 	if out := c.String("output"); out != "" {
 		raw, err := manifest.Encode(p.Manifest)
@@ -60,7 +62,7 @@ func runPlan(c *cli.Context) error {
 			return err
 		}
 	}
-	return printPlan(c, p)
+	return errors.Join(printPlan(c, p), cmdline.CheckOmitted(p.Manifest))
 }
 
 func makePlan(c *cli.Context) (*plan.Plan, error) {

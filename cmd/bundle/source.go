@@ -34,6 +34,7 @@ func sourceFlags() []cli.Flag {
 		&cli.StringFlag{Name: "graph-data", Usage: "for platform.graph, the data of the update graph: `URL|FILE`; else from beside --graph-url"},
 		&cli.StringFlag{Name: "graph-base-image", Value: graphdata.DefaultBase, Usage: "for platform.graph, the `IMAGE` that the data is put on"},
 		&cli.BoolFlag{Name: "with-dependencies", Usage: "add the packages that the operators require, as far as their catalog has them"},
+		&cli.BoolFlag{Name: "keep-going", Usage: "leave out images of operators and additional images that registries refuse to give; the exit code is 7 then"},
 		cmdline.KeyFlag,
 		&cli.StringSliceFlag{Name: "signature-store", Usage: "where releases' signatures are: `URL`; else Red Hat's own; may be given several times"},
 		&cli.BoolFlag{Name: "insecure-skip-signature", Usage: "take releases that nobody signed; the bundle says so for ever"},
@@ -83,7 +84,7 @@ func planOptions(c *cli.Context, p progress.Func) (plan.Options, error) {
 	}
 	return plan.Options{
 		RegistryImage: c.String("registry-image"), SkipSigstore: c.Bool("skip-sigstore"), Jobs: c.Int("jobs"), Progress: p,
-		WithDependencies: c.Bool("with-dependencies"),
+		WithDependencies: c.Bool("with-dependencies"), KeepGoing: c.Bool("keep-going"),
 		Graph: plan.GraphOptions{
 			URL: release.DefaultGraphURL(c.String("graph-url")), Files: graphs, Conditional: c.Bool("conditional-edges"),
 			Data: c.String("graph-data"), BaseImage: c.String("graph-base-image"),

@@ -148,7 +148,11 @@ func releaseBytes(m *manifest.Manifest, installed string) int64 {
 	for _, n := range sums {
 		most = max(most, n)
 	}
-	return min(most, m.UniqueBytes())
+	var all int64
+	for _, b := range m.Blobs {
+		all += b.Size
+	}
+	return min(most, all)
 }
 
 func applyPlan(c *cli.Context, to *cluster.Cluster, plan *cluster.Plan, u *ui.UI) error {

@@ -16,6 +16,7 @@ import (
 	"drayage/pkg/bundle"
 	"drayage/pkg/icsp"
 	"drayage/pkg/importer"
+	"drayage/pkg/manifest"
 	"drayage/pkg/oci"
 	"drayage/pkg/render"
 )
@@ -166,7 +167,9 @@ func TestRenderedToStandardOutput(t *testing.T) {
 }
 
 func TestPushResultsArePrinted(t *testing.T) {
-	b := &bundle.Bundle{Archive: &oci.Archive{Root: "sha256:1"}}
+	b := &bundle.Bundle{Archive: &oci.Archive{Root: "sha256:1"}, Manifest: &manifest.Manifest{
+		Omitted: []manifest.Omission{{Name: "quay.io/a/b:1", Role: manifest.RoleAdditional, Reason: "404 not found"}},
+	}}
 	results := []importer.NodeResult{
 		{Node: "node1", Host: "10.0.0.1:5000", Images: 8, BytesSent: 2_000_000, Seconds: 1.25},
 		{Node: "node2", Host: "10.0.0.2:5000", Error: "10.0.0.2:5000: connection refused"},
@@ -183,7 +186,8 @@ func TestPushResultsArePrinted(t *testing.T) {
 	}
 	out, _, err := run(command(), "--json")
 	var got pushResult
-	if err != nil || json.Unmarshal([]byte(out), &got) != nil || got.Root != "sha256:1" || !slices.Equal(got.Nodes, results) {
+	if err != nil || json.Unmarshal([]byte(out), &got) != nil || got.Root != "sha256:1" || !slices.Equal(got.Nodes, results) ||
+		len(got.Omitted) != 1 || got.Omitted[0].Name != "quay.io/a/b:1" {
 		t.Errorf("%q, %v", out, err)
 	}
 }

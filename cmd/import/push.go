@@ -13,6 +13,7 @@ import (
 	"drayage/internal/ui"
 	"drayage/pkg/bundle"
 	"drayage/pkg/importer"
+	"drayage/pkg/manifest"
 	"drayage/pkg/oci"
 	"drayage/pkg/site"
 )
@@ -86,11 +87,13 @@ func pushTargets(c *cli.Context) (*site.Site, []site.Node, *oci.Client, error) {
 type pushResult struct {
 	Root  digest.Digest         `json:"root"`
 	Nodes []importer.NodeResult `json:"nodes"`
+	// Omitted are the images that were asked for and do not travel.
+	Omitted []manifest.Omission `json:"omitted,omitempty"`
 }
 
 func printPush(c *cli.Context, b *bundle.Bundle, results []importer.NodeResult) error {
 	if c.Bool("json") {
-		return cmdline.PrintJSON(c.App.Writer, pushResult{b.Root, results})
+		return cmdline.PrintJSON(c.App.Writer, pushResult{b.Root, results, b.Manifest.Omitted})
 	}
 	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "NODE\tREGISTRY\tIMAGES\tSENT\tSECONDS\tSTATE")

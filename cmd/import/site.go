@@ -95,5 +95,6 @@ func openBundle(c *cli.Context) (*bundle.Bundle, error) {
 		b.Close()
 		return nil, err
 	}
+	cmdline.WarnOmittedCount(c, b.Manifest)
 	return b, nil
 }

@@ -26,6 +26,7 @@ const (
 	ExitNodes     = 4   // some nodes are not whole; run it again
 	ExitSource    = 5   // what the image set asks for cannot be had
 	ExitSpace     = 6   // the medium is full or too small
+	ExitOmitted   = 7   // done, but something that was asked for is left out
 	ExitCluster   = 8   // the cluster refused, or did not finish
 	ExitCancelled = 130 // ^C
 )
@@ -74,6 +75,7 @@ func ExitCode(err error) int {
 		content *oci.ContentError
 		source  *SourceError
 		cluster *ClusterError
+		omitted *OmittedError
 		missing *fs.PathError
 	)
 	switch {
@@ -93,6 +95,8 @@ func ExitCode(err error) int {
 		return ExitSpace
 	case errors.As(err, &source), errors.As(err, &http), errors.As(err, &content):
 		return ExitSource
+	case errors.As(err, &omitted):
+		return ExitOmitted
 	case errors.As(err, &missing) && errors.Is(err, fs.ErrNotExist):
 		return ExitUsage
 	}

@@ -56,6 +56,8 @@ func TestExitCode(t *testing.T) {
 		{"a file system with small files only", &fs.PathError{Err: syscall.EFBIG}, ExitSpace},
 		{"a cluster that refuses", &ClusterError{errors.New("Image/cluster: no")}, ExitCluster},
 		{"a cluster whose server is not there", &ClusterError{&oci.HTTPError{}}, ExitCluster},
+		{"something that is left out", errors.Join(nil, &OmittedError{2}), ExitOmitted},
+		{"something that is left out, and a result that cannot be printed", errors.Join(full, &OmittedError{2}), ExitSpace},
 		{"^C", errCancelled, ExitCancelled},
 	}
 	for _, c := range cases {

@@ -65,6 +65,7 @@ func verify(c *cli.Context, path string, root digest.Digest) error {
 		}
 		report.Findings = append(report.Findings, findings...)
 		WarnUnsigned(c, report.Manifest)
+		WarnOmittedCount(c, report.Manifest)
 	}
 	if c.Bool("json") {
 		if err := PrintJSON(c.App.Writer, report); err != nil {

@@ -28,6 +28,8 @@ type Report struct {
 	// no keys.
 	Signatures int      `json:"signatures"`
 	Unsigned   []string `json:"unsigned,omitempty"`
+	// Omitted are the images that were asked for and do not travel.
+	Omitted []manifest.Omission `json:"omitted,omitempty"`
 	// Manifest is the packing list, nil when it cannot be read.
 	Manifest *manifest.Manifest `json:"-"`
 }
@@ -56,7 +58,7 @@ func Verify(ctx context.Context, path string, root digest.Digest, p progress.Fun
 	}
 	r := &Report{Path: path, Root: b.Root, RootChecked: root != "", Bytes: b.Size(), Findings: merge(findings, content)}
 	if r.Manifest = b.Manifest; r.Manifest != nil {
-		r.Signatures, r.Unsigned = len(b.Manifest.Signatures), b.Manifest.Unsigned
+		r.Signatures, r.Unsigned, r.Omitted = len(b.Manifest.Signatures), b.Manifest.Unsigned, b.Manifest.Omitted
 	}
 	for _, i := range b.Images {
 		if i.Name != PackingListName {

@@ -60,3 +60,19 @@ func Settle(all []*Pruned) {
 		p.Missing = slices.DeleteFunc(p.Missing, func(d Dependency) bool { return bestVerdict(others, d.meets) == met })
 	}
 }
+
+// users are the bundles that name an image, sorted, for each of Images that one does.
+func (c *Catalog) users() map[string][]string {
+	users := map[string][]string{}
+	for _, p := range c.Packages {
+		for _, b := range p.Bundles {
+			for _, image := range documentImages(b.Raw) {
+				users[image] = append(users[image], b.Name)
+			}
+		}
+	}
+	for image, names := range users {
+		users[image] = sortedNames(names)
+	}
+	return users
+}

@@ -71,6 +71,8 @@ type Pruned struct {
 	// Images are the operator bundle images and all images related to them, as
 	// the catalog names them, sorted.
 	Images []string
+	// Users names for each of Images the bundles that name it, sorted.
+	Users map[string][]string
 	// Warnings are for whoever asked: installed versions that lose their way up.
 	Warnings []string
 	// Added is what WithDependencies added.
@@ -131,7 +133,7 @@ func prune(ctx context.Context, c *oci.Content, img *oci.Image, r Request) (*Pru
 		return nil, err
 	}
 	return &Pruned{
-		Descriptor: desc, Selection: chosen.Packages, Images: kept.Images(), Warnings: chosen.Warnings,
+		Descriptor: desc, Selection: chosen.Packages, Images: kept.Images(), Users: kept.users(), Warnings: chosen.Warnings,
 		Added: chosen.added, Missing: chosen.missing, kept: kept.bundles(),
 	}, nil
 }

@@ -46,7 +46,7 @@ func pruneSQLite(ctx context.Context, c *oci.Content, img *oci.Image, r Request)
 	if err != nil {
 		return nil, err
 	}
-	return &Pruned{Descriptor: desc, Selection: d.Packages, Images: d.Images}, nil
+	return &Pruned{Descriptor: desc, Selection: d.Packages, Images: d.Images, Users: d.Users}, nil
 }
 
 // wholePackages refuses what only a file-based catalog can be pruned to.

@@ -20,6 +20,8 @@ type Database struct {
 	// Images are the operator bundle images and all images related to them, as
 	// the catalog names them, sorted, each once.
 	Images []string
+	// Users names for each of Images the bundles that name it, sorted.
+	Users map[string][]string
 	// Size is that of the new database, in bytes.
 	Size int64
 }

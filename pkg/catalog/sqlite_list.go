@@ -19,11 +19,11 @@ func (p *pruning) list(ctx context.Context) (*Database, error) {
 	if len(packages) != p.kept {
 		return nil, fmt.Errorf("table %q: %d packages are there, want %d: their names are no plain text", tablePackage, len(packages), p.kept)
 	}
-	images, err := p.listImages(ctx)
+	users, err := p.listImages(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &Database{Packages: packages, Images: images}, nil
+	return &Database{Packages: packages, Images: slices.Sorted(maps.Keys(users)), Users: users}, nil
 }
 
 func (p *pruning) listPackages(ctx context.Context) ([]manifest.Package, error) {
@@ -76,20 +76,31 @@ func sortedPackages(packages map[string]*manifest.Package) []manifest.Package {
 	return sorted
 }
 
-func (p *pruning) listImages(ctx context.Context) ([]string, error) {
-	query := "SELECT image FROM main.related_image"
+// listImages are all images that the new database names, with the bundles that do.
+func (p *pruning) listImages(ctx context.Context) (map[string][]string, error) {
+	query := "SELECT image, operatorbundle_name FROM main.related_image"
 	if p.table(tableBundle).has("bundlepath") { // from version 2 of the schema
-		query += " UNION SELECT bundlepath FROM main.operatorbundle"
+		query += " UNION SELECT bundlepath, name FROM main.operatorbundle"
 	}
-	var images []string
+	users := map[string][]string{}
 	err := p.rows(ctx, query, func(row []string) error {
-		images = append(images, row[0])
+		if row[0] != "" {
+			users[row[0]] = append(users[row[0]], row[1])
+		}
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("table %q: %w", tableRelatedImage, err)
 	}
-	images = slices.DeleteFunc(images, func(s string) bool { return s == "" })
-	slices.Sort(images)
-	return slices.Compact(images), nil
+	for image, names := range users {
+		users[image] = sortedNames(names)
+	}
+	return users, nil
+}
+
+// sortedNames are names, each once, without the empty one.
+func sortedNames(names []string) []string {
+	names = slices.DeleteFunc(names, func(s string) bool { return s == "" })
+	slices.Sort(names)
+	return slices.Compact(names)
 }

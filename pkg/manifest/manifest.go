@@ -17,6 +17,7 @@
 //	unsigned       the releases whose signature somebody chose not to check
 //	catalogs       how each pruned catalog image was made, so that it can be made again
 //	graph          how the image with the update graph was made, likewise
+//	omitted        the images that were asked for and could not be had, and why
 //	blobs          every blob of the bundle but the packing list itself, in the order of the tar
 //
 // Encoding is canonical: the same Manifest gives the same bytes, and [Decode]
@@ -82,8 +83,11 @@ type Manifest struct {
 	Unsigned []string  `json:"unsigned,omitempty"`
 	Catalogs []Catalog `json:"catalogs,omitempty"`
 	// Graph is there exactly when an image with the role graph is.
-	Graph *UpdateGraph         `json:"graph,omitempty"`
-	Blobs []ocispec.Descriptor `json:"blobs"`
+	Graph *UpdateGraph `json:"graph,omitempty"`
+	// Omitted are the images that were asked for and are left out, sorted by
+	// role, name and catalog.
+	Omitted []Omission           `json:"omitted,omitempty"`
+	Blobs   []ocispec.Descriptor `json:"blobs"`
 }
 
 // Image is one image of a bundle.
@@ -163,6 +167,7 @@ func (m *Manifest) Sort() {
 	// Stable: a store numbers the signatures of a release.
 	slices.SortStableFunc(m.Signatures, func(a, b Signature) int { return cmp.Compare(a.Release, b.Release) })
 	slices.Sort(m.Unsigned)
+	slices.SortFunc(m.Omitted, compareOmissions)
 	slices.SortFunc(m.Catalogs, func(a, b Catalog) int { return cmp.Compare(a.Name, b.Name) })
 }
 

@@ -26,7 +26,8 @@ const MaxBytes = 1 << 50
 // every image's descriptor among the blobs, no blob twice, a record for every
 // catalog image, in the order of their names, one for the update graph, sigstore
 // attachments of what travels, platforms of indexes only and the feature that
-// names them. What is free text can be printed.
+// names them, and omitted images of which none travels. What is free text can be
+// printed.
 // An image or a catalog is reported with the first thing that is wrong with it.
 func (m *Manifest) Validate() error {
 	var errs []error
@@ -64,6 +65,7 @@ func (m *Manifest) Validate() error {
 	errs = append(errs, m.checkAttachments(blobs)...)
 	errs = append(errs, m.checkGraph()...)
 	errs = append(errs, m.checkSparse()...)
+	errs = append(errs, m.checkOmissions()...)
 	return errors.Join(append(errs, m.checkCatalogNames()...)...)
 }
 

@@ -27,6 +27,10 @@ func (p *planner) block(list imageset.Blocklist) {
 		}
 		return blocked
 	})
+	p.list.Omitted = slices.DeleteFunc(p.list.Omitted, func(o manifest.Omission) bool {
+		_, blocked := list.Match(o.Name) // nobody wants it
+		return blocked
+	})
 }
 
 // label is what an image is to the release that names it.

@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -47,6 +46,10 @@ type Options struct {
 	// WithDependencies adds to what is kept of each catalog what that requires,
 	// as far as the same catalog has it. Pin passes over it.
 	WithDependencies bool
+	// KeepGoing leaves out images of operators and additional images that
+	// registries clearly refuse to give ([oci.Refused]); the packing list says
+	// which. Otherwise one is an error. Pin passes over it.
+	KeepGoing bool
 	// Jobs is how many images are asked for at once. 0 means 8.
 	Jobs     int
 	Progress progress.Func
@@ -112,6 +115,7 @@ type planner struct {
 	source   *oci.Source
 	content  *oci.Content
 	list     manifest.Manifest
+	users    map[need][]string // the kept versions of operators that name an image
 	hops     []release.Hop
 	added    []string
 	warnings []string
@@ -127,7 +131,7 @@ func newPlanner(source *oci.Source, o Options) *planner {
 		o.Jobs = 8
 	}
 	return &planner{
-		Options: o, source: source, content: oci.NewContent(source),
+		Options: o, source: source, content: oci.NewContent(source), users: map[need][]string{},
 		list: manifest.Manifest{FormatVersion: manifest.FormatVersion},
 	}
 }
@@ -138,10 +142,13 @@ func (p *planner) named(ctx context.Context, name string, img manifest.Image) er
 	if err != nil {
 		return err
 	}
-	if img.Descriptor, err = p.content.Resolve(ctx, ref.String()); err != nil {
+	img.Name = ref.String()
+	if img.Descriptor, err = p.content.Resolve(ctx, img.Name); err != nil {
+		if p.leaveOut(img, err) {
+			return nil
+		}
 		return err
 	}
-	img.Name = ref.String()
 	p.add(img)
 	return nil
 }
@@ -241,12 +248,17 @@ func (p *planner) prune(ctx context.Context, ref manifest.Ref, source ocispec.De
 func (p *planner) related(cat manifest.Ref, pruned *catalog.Pruned, only []string) error {
 	var errs []error
 	seen := map[manifest.Ref]bool{}
+	bundles := users(pruned)
 	for _, name := range pruned.Images {
 		ref, err := manifest.ParseRef(name)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: names the image %w", cat, err))
+			if !p.leaveOutName(cat, name, bundles[name]) {
+				errs = append(errs, fmt.Errorf("%s: names the image %w", cat, err))
+			}
 			continue
 		}
+		use := need{cat.String(), ref.String()}
+		p.users[use] = merge(p.users[use], bundles[name])
 		if seen[ref] {
 			continue
 		}
@@ -295,17 +307,12 @@ func (p *planner) finish(ctx context.Context) (*Plan, error) {
 // fetch fetches the manifests of every image, several images at once, and fills
 // in the descriptors that are not known yet.
 func (p *planner) fetch(ctx context.Context) error {
-	var mu sync.Mutex
-	var errs []error
 	var g errgroup.Group
 	g.SetLimit(p.Jobs)
+	failed := make([]error, len(p.list.Images))
 	for i := range p.list.Images {
 		g.Go(func() error {
-			if err := p.fetchOne(ctx, &p.list.Images[i]); err != nil && ctx.Err() == nil {
-				mu.Lock()
-				defer mu.Unlock()
-				errs = append(errs, err)
-			}
+			failed[i] = p.fetchOne(ctx, &p.list.Images[i])
 			return nil
 		})
 	}
@@ -313,6 +320,23 @@ func (p *planner) fetch(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	return p.judge(failed)
+}
+
+// judge takes from the images those that can be left out, and reports the others
+// that could not be had. It is told of each image what went wrong with it.
+func (p *planner) judge(failed []error) error {
+	var errs []error
+	var had []manifest.Image
+	for i, img := range p.list.Images {
+		switch {
+		case failed[i] == nil:
+			had = append(had, img)
+		case !p.leaveOut(img, failed[i]):
+			errs = append(errs, failed[i])
+		}
+	}
+	p.list.Images = had
 	return summary(errs)
 }
 
