@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"slices"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/opencontainers/go-digest"
 	"github.com/urfave/cli/v2"
@@ -61,29 +59,17 @@ func printBundle(c *cli.Context, path string, b *bundle.Bundle) error {
 			Roles: byRole(m), Manifest: m,
 		})
 	}
-	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ROLE\tIMAGE\tDIGEST\tSIZE")
-	for _, i := range m.Images {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", i.Role, title(i), i.Descriptor.Digest.Encoded()[:12], ui.Bytes(i.Bytes))
-	}
-	if err := w.Flush(); err != nil {
+	w := c.App.Writer
+	if err := printImages(w, m); err != nil {
 		return err
 	}
 	for _, r := range m.Releases() {
-		fmt.Fprintf(c.App.Writer, "\nrelease %s: %s\n", r.Release, provenance(m, r.Release))
+		fmt.Fprintf(w, "\nrelease %s: %s\n", r.Release, provenance(m, r.Release))
 	}
-	if g := m.Graph; g != nil {
-		fmt.Fprintf(c.App.Writer, "\nupdate graph %s, on %s %s for %s\n", g.Data, g.Base, g.BaseDigest, strings.Join(g.Platforms, ", "))
-	}
-	for _, cat := range m.Catalogs {
-		fmt.Fprintf(c.App.Writer, "\ncatalog %s, pruned from %s for %s:\n", cat.Name, cat.Source, strings.Join(cat.Platforms, ", "))
-		for _, p := range cat.Packages {
-			for _, ch := range p.Channels {
-				fmt.Fprintf(c.App.Writer, "  %s, channel %s: %d versions, %s\n", p.Name, ch.Name, len(ch.Bundles), strings.Join(ch.Bundles, " "))
-			}
-		}
-	}
-	_, err := fmt.Fprintf(c.App.Writer, "\n%d images, %d blobs, %s; %s if nothing were shared\nroot %s\n",
+	printGraph(w, m)
+	printCatalogs(w, m)
+	printOmitted(w, m)
+	_, err := fmt.Fprintf(w, "\n%d images, %d blobs, %s; %s if nothing were shared\nroot %s\n",
 		len(m.Images), blobs, ui.Bytes(bytes), ui.Bytes(m.TotalBytes()), b.Root)
 	return err
 }
@@ -101,16 +87,4 @@ func provenance(m *manifest.Manifest, release string) string {
 		}
 	}
 	return fmt.Sprintf("signatures: %d", n)
-}
-
-// title is what a person calls an image.
-func title(i manifest.Image) string {
-	name := i.Name
-	if i.Role == manifest.RoleComponent {
-		name = i.Release + " " + i.Component
-	}
-	if len(i.Platforms) > 0 {
-		name += " (" + strings.Join(i.Platforms, ", ") + " only)"
-	}
-	return name
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -107,23 +108,30 @@ func image(role manifest.Role, name string, bytes int64) manifest.Image {
 }
 
 func sample() *manifest.Manifest {
+	catalog := image(manifest.RoleCatalog, "quay.io/r/index:v4.9", 0)
+	catalog.TargetTag = "june"
 	component := image(manifest.RoleComponent, "quay.io/a/b@sha256:1", 3000)
 	component.Release, component.Component = "4.9.0-x86_64", "etcd"
 	return &manifest.Manifest{
 		Images: []manifest.Image{
-			image(manifest.RoleRegistry, "docker.io/library/registry:3", 1000), component,
+			image(manifest.RoleRegistry, "docker.io/library/registry:3", 1000), component, catalog,
 			image(manifest.RoleAdditional, "quay.io/acme/one:v1", 10), image(manifest.RoleAdditional, "quay.io/acme/two:v1", 20),
 		},
 		Catalogs: []manifest.Catalog{{Name: "quay.io/r/index:v4.9", Source: "sha256:2", Platforms: []string{"linux/amd64", "linux/arm64"}, Packages: []manifest.Package{{Name: "tool", Channels: []manifest.Channel{
 			{Name: "fast"}, {Name: "stable", Bundles: []string{"tool.v1.0.0", "tool.v1.1.0"}},
 		}}}}},
+		Omitted: []manifest.Omission{
+			{Name: "quay.io/acme/none@sha256:" + strings.Repeat("0123456789", 6), Role: manifest.RoleOperator, Catalog: "quay.io/r/index:v4.9",
+				Bundles: []string{"tool.v1.0.0", "tool.v1.1.0", "c", "d"}, Reason: "404 not found"},
+			{Name: "quay.io/acme/three:v1", Role: manifest.RoleAdditional, Reason: "403 denied"},
+		},
 		Blobs: []ocispec.Descriptor{{Size: 2000}, {Size: 500}},
 	}
 }
 
 func TestRolesAreSummedUpInTheirOrder(t *testing.T) {
 	got := byRole(sample())
-	want := []roleResult{{manifest.RoleRegistry, 1, 1000}, {manifest.RoleComponent, 1, 3000}, {manifest.RoleAdditional, 2, 30}}
+	want := []roleResult{{manifest.RoleRegistry, 1, 1000}, {manifest.RoleComponent, 1, 3000}, {manifest.RoleCatalog, 1, 0}, {manifest.RoleAdditional, 2, 30}}
 	if len(got) != len(want) {
 		t.Fatalf("got %+v", got)
 	}
@@ -148,12 +156,16 @@ func TestInspectPrints(t *testing.T) {
 	}
 	text := show()
 	for _, want := range []string{
-		"component   4.9.0-x86_64 etcd",
-		"additional  quay.io/acme/one:v1",
-		"\ncatalog quay.io/r/index:v4.9, pruned from sha256:2 for linux/amd64, linux/arm64:\n",
-		"  tool, channel fast: 0 versions, \n",
+		"ROLE        DIGEST        SIZE  IMAGE\n",
+		"  3kB   4.9.0-x86_64 etcd\n",
+		"  10B   quay.io/acme/one:v1\n",
+		"\ncatalog quay.io/r/index:v4.9, pruned from sha256:2 for linux/amd64, linux/arm64:\n  stands at the usual repository:june\n",
+		"  tool, channel fast: 0 versions,\n",
 		"  tool, channel stable: 2 versions, tool.v1.0.0 tool.v1.1.0\n",
-		"\n4 images, 0 blobs, 0B; 4.03kB if nothing were shared\nroot " + digest.FromString("root").String() + "\n",
+		"\nleft out, though it was asked for:\n  quay.io/acme/none@sha256:012345678901 (operator): 404 not found\n" +
+			"    will not install or run: tool.v1.0.0 of tool, tool.v1.1.0 of tool, c, and 1 more\n" +
+			"  quay.io/acme/three:v1 (additional): 403 denied\n",
+		"\n5 images, 0 blobs, 0B; 4.03kB if nothing were shared\nroot " + digest.FromString("root").String() + "\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("want %q in\n%s", want, text)
@@ -163,7 +175,7 @@ func TestInspectPrints(t *testing.T) {
 	if err := json.Unmarshal([]byte(show("--json")), &r); err != nil {
 		t.Fatal(err)
 	}
-	if r.Path != "site.tar" || r.Root != b.Root || r.Images != 4 || r.TotalBytes != 4030 || len(r.Roles) != 3 || len(r.Manifest.Images) != 4 {
+	if r.Path != "site.tar" || r.Root != b.Root || r.TotalBytes != 4030 || len(r.Roles) != 4 || r.Images != 5 || len(r.Manifest.Images) != 5 || len(r.Manifest.Omitted) != 2 {
 		t.Errorf("got %+v", r)
 	}
 }
@@ -190,5 +202,37 @@ func TestWrittenIsPrinted(t *testing.T) {
 	var got bundle.Written
 	if err != nil || json.Unmarshal([]byte(out), &got) != nil || got != *w {
 		t.Errorf("%q, %v", out, err)
+	}
+}
+
+// However long names are, what is printed fits a screen.
+func TestListingsAreNotWide(t *testing.T) {
+	m := sample()
+	byDigest := "registry.redhat.io/openshift4/ose-kubernetes-nmstate-handler-rhel9@sha256:" + strings.Repeat("0123456789abcdef", 4)
+	img := image(manifest.RoleOperator, byDigest, 1<<30)
+	img.Descriptor.Digest = digest.Digest(byDigest[strings.IndexByte(byDigest, '@')+1:])
+	m.Images = append(m.Images, img)
+	var versions []string
+	for i := range 30 {
+		versions = append(versions, fmt.Sprintf("kubernetes-nmstate-operator.4.17.0-2024%08d", i))
+	}
+	m.Catalogs[0].Source = img.Descriptor.Digest
+	m.Catalogs[0].Packages[0].Channels[0].Bundles = versions
+	m.Omitted[0].Name, m.Omitted[0].Bundles = byDigest, versions
+	var b bytes.Buffer
+	if err := printImages(&b, m); err != nil {
+		t.Fatal(err)
+	}
+	printCatalogs(&b, m)
+	printOmitted(&b, m)
+	for line := range strings.Lines(b.String()) {
+		if n := len(strings.TrimSuffix(line, "\n")); n > width {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+	for _, want := range append(versions, "1.074GB  registry.redhat.io/openshift4/ose-kubernetes-nmstate-handler-rhel9\n") {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("want %q in\n%s", want, b.String())
+		}
 	}
 }
