@@ -35,7 +35,8 @@ type Request struct {
 	// Full keeps every bundle, and not only the head of each channel.
 	Full bool
 	// WithDependencies keeps what the packages require too, as far as the catalog
-	// has it: see [Catalog.Closure]. Of a SQLite catalog it does nothing.
+	// has it: see [Catalog.Closure]. Of a SQLite catalog it does nothing, and a
+	// warning says so.
 	WithDependencies bool
 	// Selection, when it is not nil, is what to keep in place of Packages and
 	// Full: what an earlier run chose.

@@ -46,7 +46,11 @@ func pruneSQLite(ctx context.Context, c *oci.Content, img *oci.Image, r Request)
 	if err != nil {
 		return nil, err
 	}
-	return &Pruned{Descriptor: desc, Selection: d.Packages, Images: d.Images, Users: d.Users}, nil
+	pruned := &Pruned{Descriptor: desc, Selection: d.Packages, Images: d.Images, Users: d.Users}
+	if r.WithDependencies {
+		pruned.Warnings = []string{errSQLite.Error() + ": what its packages require is not looked at, and nothing is added"}
+	}
+	return pruned, nil
 }
 
 // wholePackages refuses what only a file-based catalog can be pruned to.

@@ -57,6 +57,10 @@ func TestSQLiteCatalog(t *testing.T) {
 			t.Errorf("%s travels, and its package was not asked for", i.Name)
 		}
 	}
+	with := call(t, dir, "bundle", "plan", "-c", "imageset.yaml", "--registries-conf", "registries.conf", "--with-dependencies")
+	if with.code != 0 || !strings.Contains(with.err, "warning: "+catalogRef+": is a SQLite catalog: what its packages require is not looked at, and nothing is added\n") {
+		t.Errorf("code %d, %s", with.code, with.err)
+	}
 	write(t, dir, "imageset.yaml", strings.Replace("apiVersion: mirror.openshift.io/v2alpha1\nkind: ImageSetConfiguration\nmirror:\n  operators:\n  - catalog: REF\n    packages: [{name: anker}]\n", "REF", catalogRef, 1))
 	bad(t, 5, `"anker"`, dir, "bundle", "plan", "-c", "imageset.yaml", "--registries-conf", "registries.conf")
 }
