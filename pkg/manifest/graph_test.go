@@ -62,7 +62,7 @@ func TestValidateComparesTheUpdateGraphWithItsRecord(t *testing.T) {
 		"a release of its own": {func(m *Manifest) { m.Images[3].Release = "4.9.0-x86_64" },
 			image + "a release and its components say which release they are, nothing else does"},
 		"a place of its own": {func(m *Manifest) { m.Images[3].TargetTag = "x" },
-			image + "an additional image may say where it stands, nothing else does"},
+			image + "an additional image or a catalog may say where it stands, nothing else does"},
 		"base that is none":        {func(m *Manifest) { m.Graph.Base = "a b\x1b" }, `packing list: graph: "a b\x1b": invalid reference format`},
 		"base that is not in full": {func(m *Manifest) { m.Graph.Base = "ubi9:latest" }, "packing list: graph: base ubi9:latest: name is not in full, want docker.io/library/ubi9:latest"},
 		"digest of the base":       {func(m *Manifest) { m.Graph.BaseDigest = "sha256:1\n" }, `packing list: graph: base digest "sha256:1\n": invalid checksum digest length`},

@@ -139,7 +139,7 @@ func TestUploadErrorsAreFinalOrNot(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFake(t, times(-1, "PUT", "/blobs/", c.answer))
 			var opened atomic.Int32
-			client := quickClient(t, ClientOptions{Timeout: 200 * time.Millisecond})
+			client := quickClient(t, ClientOptions{Timeout: 700 * time.Millisecond})
 			err := client.PutBlob(t.Context(), f.repo("a"), blobOf("x"), counted([]byte("x"), &opened))
 			mustSay(t, err, f.host()+": PUT a/blobs/uploads/", c.want)
 			// A registry that had let us in and does not any more is asked once more.
@@ -261,7 +261,7 @@ func TestMount(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFake(t, times(-1, "POST", "/v2/b/blobs/", c.answer))
-			client := quickClient(t, ClientOptions{Timeout: 200 * time.Millisecond})
+			client := quickClient(t, ClientOptions{Timeout: 700 * time.Millisecond})
 			got, err := client.Mount(t.Context(), f.repo("b"), digest.FromString("x"), "a")
 			if c.err != "" {
 				mustSay(t, err, c.err)
