@@ -132,7 +132,7 @@ func TestUploadErrorsAreFinalOrNot(t *testing.T) {
 		{"disk full", status(507, `{"errors":[{"code":"UNKNOWN","message":"disk full"}]}`), 1, "507 UNKNOWN: disk full"},
 		{"another digest", status(400, `{"errors":[{"code":"DIGEST_INVALID"}]}`), 1, "400 DIGEST_INVALID"},
 		{"busy for ever", status(503, ""), attempts, "503 Service Unavailable"},
-		{"silent", hang, 1, "no byte for 200ms"},
+		{"silent", hang, 1, "no byte for 700ms"},
 		{"no entry", status(401, ""), 1, "401 Unauthorized"},
 	}
 	for _, c := range cases {
