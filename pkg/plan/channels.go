@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -16,9 +17,8 @@ import (
 	"drayage/pkg/release"
 )
 
-// GraphOptions say where update graphs come from and how they are read. But for
-// Data and BaseImage they count only when channels ask for more than one version
-// by name.
+// GraphOptions say where update graphs come from and how they are read. The update
+// service is not asked when one channel asks for one version by name.
 type GraphOptions struct {
 	// URL is the update service.
 	URL string
@@ -98,7 +98,8 @@ func (p *planner) releaseRefs(ctx context.Context, cfg *imageset.Config) ([]want
 func (p *planner) channelRefs(ctx context.Context, cfg *imageset.Config, arch string) (refs []manifest.Ref, err error) {
 	asked := slices.DeleteFunc(cfg.ReleaseRequests(), func(r imageset.ReleaseRequest) bool { return r.Architecture != arch })
 	if len(asked) == 1 {
-		if version, one := asked[0].Version(); one {
+		_, saved := p.savedGraph(asked[0].Channel, arch)
+		if version, one := asked[0].Version(); one && !saved {
 			ref, err := asked[0].Image(version)
 			return []manifest.Ref{ref}, err
 		}
@@ -114,6 +115,9 @@ func (p *planner) channelRefs(ctx context.Context, cfg *imageset.Config, arch st
 	}
 	graphs, err := p.graphs(ctx, release.Channels(requests), arch)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkChannels(requests, graphs); err != nil {
 		return nil, err
 	}
 	selected, err := release.Select(requests, graphs, release.SelectOptions{Conditional: p.Graph.Conditional})
@@ -132,6 +136,23 @@ func (p *planner) channelRefs(ctx context.Context, cfg *imageset.Config, arch st
 		refs = append(refs, manifest.Ref{Repository: n.Payload.Repository, Tag: tag, Digest: n.Payload.Digest})
 	}
 	return refs, nil
+}
+
+// checkChannels refuses graphs of other channels than those that are asked for: a
+// saved one may be any, and its head would travel as that of the channel. Graphs
+// that do not tell their channels pass.
+func checkChannels(requests []release.ChannelRequest, graphs map[string]*release.Graph) error {
+	var errs []error
+	for _, r := range requests {
+		var names []string
+		for _, c := range graphs[r.Name].ChannelList("") {
+			names = append(names, c.Name)
+		}
+		if len(names) > 0 && !slices.Contains(names, r.Name) {
+			errs = append(errs, fmt.Errorf("%s: its graph is of other channels: %s", r.Name, strings.Join(names, ", ")))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // addHops adds the upgrades for one architecture to those for others.
@@ -168,15 +189,25 @@ func (p *planner) graphs(ctx context.Context, channels []string, arch string) (m
 }
 
 func (p *planner) graph(ctx context.Context, channel, arch string) (*release.Graph, error) {
-	for _, name := range []string{channel + "/" + arch, channel, "/" + arch, ""} {
-		if path, ok := p.Graph.Files[name]; ok {
-			return release.ReadGraph(path)
-		}
+	if path, ok := p.savedGraph(channel, arch); ok {
+		return release.ReadGraph(path)
 	}
 	p.Progress.Note("", fmt.Sprintf("reading the update graph of %s for %s", channel, arch))
-	get := func(ctx context.Context, url, accept string, most int64) ([]byte, error) {
-		raw, _, err := p.source.Document(ctx, url, accept, most)
-		return raw, err
+	return release.FetchGraph(ctx, p.document, p.Graph.URL, channel, arch)
+}
+
+// savedGraph is the file that has the graph of a channel.
+func (p *planner) savedGraph(channel, arch string) (path string, ok bool) {
+	for _, name := range []string{channel + "/" + arch, channel, "/" + arch, ""} {
+		if path, ok = p.Graph.Files[name]; ok {
+			return path, true
+		}
 	}
-	return release.FetchGraph(ctx, get, p.Graph.URL, channel, arch)
+	return "", false
+}
+
+// document fetches what lies in no registry.
+func (p *planner) document(ctx context.Context, url, accept string, most int64) ([]byte, error) {
+	raw, _, err := p.source.Document(ctx, url, accept, most)
+	return raw, err
 }

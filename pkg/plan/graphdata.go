@@ -50,11 +50,7 @@ func (p *planner) graphData(ctx context.Context) (data *graphdata.Data, from str
 		}
 	}
 	p.Progress.Note("", "reading the data of the update graph")
-	get := func(ctx context.Context, url, accept string, most int64) ([]byte, error) {
-		raw, _, err := p.source.Document(ctx, url, accept, most)
-		return raw, err
-	}
-	data, err = graphdata.Read(ctx, get, from)
+	data, err = graphdata.Read(ctx, p.document, from)
 	return data, from, err
 }
 

@@ -94,6 +94,16 @@ func TestChannels(t *testing.T) {
 		imageSet(t, dir, "minVersion: 4.9.7, maxVersion: 4.9.9")
 		bad(t, 5, "4.9.3", dir, "bundle", "plan", "-c", "imageset.yaml", "--registries-conf", "registries.conf", "--graph", "graph.json")
 	})
+	t.Run("one version that is not in a saved graph", func(t *testing.T) {
+		imageSet(t, dir, "minVersion: 4.9.7, maxVersion: 4.9.7")
+		bad(t, 5, "maxVersion 4.9.7: not in this channel; nearest below is 4.9.3", dir, "bundle", "plan", "-c", "imageset.yaml", "--registries-conf", "registries.conf", "--graph", "graph.json")
+	})
+	t.Run("a saved graph of another channel", func(t *testing.T) {
+		imageSet(t, dir, "type: ocp")
+		other := strings.ReplaceAll(string(graph), `"metadata":{}`, `"metadata":{"io.openshift.upgrades.graph.release.channels":"fast-4.9,stable-4.10"}`)
+		write(t, dir, "other.json", other)
+		bad(t, 5, "bundle: stable-4.9: its graph is of other channels: fast-4.9, stable-4.10", dir, "bundle", "plan", "-c", "imageset.yaml", "--registries-conf", "registries.conf", "--graph", "other.json")
+	})
 	t.Run("from an update service", func(t *testing.T) { fromService(t, dir, graph) })
 }
 
