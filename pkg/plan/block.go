@@ -9,8 +9,9 @@ import (
 )
 
 // block leaves out the images that the image set blocks, and says so: whatever
-// names them will not find them on site. The releases themselves, the
-// registry, the update graph and the catalogs stay; an image set that does not want them leaves them out.
+// names them will not find them on site. The releases themselves, the registry,
+// the update graph and the catalogs stay; an image set that does not want them
+// leaves them out.
 func (p *planner) block(list imageset.Blocklist) {
 	p.list.Images = slices.DeleteFunc(p.list.Images, func(i manifest.Image) bool {
 		switch i.Role {

@@ -3,10 +3,15 @@ package plan
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"drayage/pkg/catalog"
 	"drayage/pkg/imageset"
 	"drayage/pkg/manifest"
+	"drayage/pkg/oci"
 )
 
 // catalogs adds all pruned catalogs with what they name. What one misses another
@@ -69,4 +74,60 @@ func (p *planner) tell(ref manifest.Ref, pruned *catalog.Pruned) {
 	for _, d := range pruned.Missing {
 		p.warnings = append(p.warnings, ref.String()+": "+d.String())
 	}
+}
+
+// packageRequests says in the words of package catalog what the image set wants.
+func packageRequests(packages []imageset.Package) []catalog.PackageRequest {
+	var requests []catalog.PackageRequest
+	for _, p := range packages {
+		r := catalog.PackageRequest{Name: p.Name, MinVersion: p.MinVersion, MaxVersion: p.MaxVersion, DefaultChannel: p.DefaultChannel}
+		for _, ch := range p.Channels {
+			r.Channels = append(r.Channels, catalog.ChannelRequest{Name: ch.Name, MinVersion: ch.MinVersion, MaxVersion: ch.MaxVersion})
+		}
+		requests = append(requests, r)
+	}
+	return requests
+}
+
+// prune fetches the catalog image of one platform and makes the pruned one.
+// The source itself does not travel; those of its blobs that the pruned image
+// shares do.
+func (p *planner) prune(ctx context.Context, ref manifest.Ref, source ocispec.Descriptor, r catalog.Request, platform string) (*catalog.Pruned, error) {
+	p.Progress.Note("", "reading catalog "+ref.String())
+	img, err := p.content.ForPlatform(source, platform)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", ref, err)
+	}
+	if err := p.content.AddImage(ctx, ref.Repository, oci.Root{Descriptor: img}); err != nil {
+		return nil, err
+	}
+	r.Name, r.Image = ref.String(), img
+	return catalog.Prune(ctx, p.content, r)
+}
+
+// related adds what a pruned catalog names, two spellings of one name once.
+func (p *planner) related(cat manifest.Ref, pruned *catalog.Pruned, only []string) error {
+	var errs []error
+	seen := map[manifest.Ref]bool{}
+	bundles := users(pruned)
+	for _, name := range pruned.Images {
+		ref, err := manifest.ParseRef(name)
+		if err != nil {
+			if !p.leaveOutName(cat, name, bundles[name]) {
+				errs = append(errs, fmt.Errorf("%s: names the image %w", cat, err))
+			}
+			continue
+		}
+		use := need{cat.String(), ref.String()}
+		p.users[use] = sorted(slices.Concat(p.users[use], bundles[name]))
+		if seen[ref] {
+			continue
+		}
+		seen[ref] = true
+		p.add(manifest.Image{
+			Name: ref.String(), Role: manifest.RoleOperator, Catalog: cat.String(),
+			Descriptor: ocispec.Descriptor{Digest: ref.Digest}, Platforms: only,
+		})
+	}
+	return errors.Join(errs...)
 }

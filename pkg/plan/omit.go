@@ -71,10 +71,3 @@ func users(pruned *catalog.Pruned) map[string][]string {
 	}
 	return used
 }
-
-// merge are the names of two sorted lists, sorted, each once.
-func merge(a, b []string) []string {
-	all := slices.Concat(a, b)
-	slices.Sort(all)
-	return slices.Compact(all)
-}

@@ -12,10 +12,9 @@ import (
 
 // Pin makes the content of a saved packing list available again: every image by
 // the digest that was planned, every pruned catalog made anew from the source
-// that was planned, the
-// image with the update graph from the base that was planned and the data as it
-// is now. It fails when anything differs from the plan, so that what
-// is built is what was looked at.
+// that was planned, the image with the update graph from the base that was planned
+// and the data as it is now. It fails when anything differs from the plan, so that
+// what is built is what was looked at.
 func Pin(ctx context.Context, m *manifest.Manifest, source *oci.Source, o Options) (*Plan, error) {
 	if err := o.Signatures.Keyring.CheckManifest(m, o.Signatures.Now); err != nil {
 		return nil, err

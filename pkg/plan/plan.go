@@ -2,7 +2,8 @@
 // the references stand for, reads what releases and catalogs name, and walks
 // every image down to the size and digest of its last blob. Beside the images
 // it looks for their sigstore attachments. Only manifests are fetched, and the
-// few blobs that have to be read: a release's last layer, a catalog's layers.
+// few blobs that have to be read: of a release the layers down to the one with its
+// references, of a catalog all.
 //
 //	Make   image set            -> packing list + content
 //	Pin    saved packing list   -> the same packing list + content, or an error
@@ -20,7 +21,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"drayage/internal/progress"
-	"drayage/pkg/catalog"
 	"drayage/pkg/imageset"
 	"drayage/pkg/manifest"
 	"drayage/pkg/oci"
@@ -205,70 +205,6 @@ func (p *planner) readRelease(ctx context.Context, ref manifest.Ref, root oci.Ro
 		return nil, err
 	}
 	return release.Read(ctx, p.content, ref.String(), root)
-}
-
-// goArchitecture is the reverse of release.TagArchitecture.
-func goArchitecture(tag string) string {
-	if arch, ok := release.GraphArch(tag); ok {
-		return arch
-	}
-	return tag
-}
-
-// packageRequests says in the words of package catalog what the image set wants.
-func packageRequests(packages []imageset.Package) []catalog.PackageRequest {
-	var requests []catalog.PackageRequest
-	for _, p := range packages {
-		r := catalog.PackageRequest{Name: p.Name, MinVersion: p.MinVersion, MaxVersion: p.MaxVersion, DefaultChannel: p.DefaultChannel}
-		for _, ch := range p.Channels {
-			r.Channels = append(r.Channels, catalog.ChannelRequest{Name: ch.Name, MinVersion: ch.MinVersion, MaxVersion: ch.MaxVersion})
-		}
-		requests = append(requests, r)
-	}
-	return requests
-}
-
-// prune fetches the catalog image of one platform and makes the pruned one.
-// The source itself does not travel; those of its blobs that the pruned image
-// shares do.
-func (p *planner) prune(ctx context.Context, ref manifest.Ref, source ocispec.Descriptor, r catalog.Request, platform string) (*catalog.Pruned, error) {
-	p.Progress.Note("", "reading catalog "+ref.String())
-	img, err := p.content.ForPlatform(source, platform)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", ref, err)
-	}
-	if err := p.content.AddImage(ctx, ref.Repository, oci.Root{Descriptor: img}); err != nil {
-		return nil, err
-	}
-	r.Name, r.Image = ref.String(), img
-	return catalog.Prune(ctx, p.content, r)
-}
-
-// related adds what a pruned catalog names, two spellings of one name once.
-func (p *planner) related(cat manifest.Ref, pruned *catalog.Pruned, only []string) error {
-	var errs []error
-	seen := map[manifest.Ref]bool{}
-	bundles := users(pruned)
-	for _, name := range pruned.Images {
-		ref, err := manifest.ParseRef(name)
-		if err != nil {
-			if !p.leaveOutName(cat, name, bundles[name]) {
-				errs = append(errs, fmt.Errorf("%s: names the image %w", cat, err))
-			}
-			continue
-		}
-		use := need{cat.String(), ref.String()}
-		p.users[use] = merge(p.users[use], bundles[name])
-		if seen[ref] {
-			continue
-		}
-		seen[ref] = true
-		p.add(manifest.Image{
-			Name: ref.String(), Role: manifest.RoleOperator, Catalog: cat.String(),
-			Descriptor: ocispec.Descriptor{Digest: ref.Digest}, Platforms: only,
-		})
-	}
-	return errors.Join(errs...)
 }
 
 func (p *planner) additional(ctx context.Context, cfg *imageset.Config) error {

@@ -214,6 +214,14 @@ func checkArchitecture(ref manifest.Ref, r *release.Release, arch string, platfo
 	return nil
 }
 
+// goArchitecture is the reverse of release.TagArchitecture.
+func goArchitecture(tag string) string {
+	if arch, ok := release.GraphArch(tag); ok {
+		return arch
+	}
+	return tag
+}
+
 // eachLine puts a word before each error of a joined one.
 func eachLine(subject string, err error) error {
 	joined, ok := err.(interface{ Unwrap() []error })
