@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -274,13 +275,13 @@ func TestReleaseRef(t *testing.T) {
 	}
 }
 
-func TestArchitecture(t *testing.T) {
-	if got := (&Config{}).Architecture(); got != "amd64" {
+func TestArchitectures(t *testing.T) {
+	if got := (&Config{}).Architectures(); !slices.Equal(got, []string{"amd64"}) {
 		t.Errorf("%s, want amd64", got)
 	}
-	c := &Config{Mirror: Mirror{Platform: Platform{Architectures: []string{"s390x"}}}}
-	if got := c.Architecture(); got != "s390x" {
-		t.Errorf("%s, want s390x", got)
+	c := &Config{Mirror: Mirror{Platform: Platform{Architectures: []string{"s390x", "multi"}}}}
+	if got := c.Architectures(); !slices.Equal(got, []string{"s390x", "multi"}) {
+		t.Errorf("%s, want s390x and multi", got)
 	}
 }
 

@@ -37,11 +37,6 @@ func (c *Config) Architectures() []string {
 	return []string{defaultArchitecture}
 }
 
-// Architecture is the first of Architectures.
-func (c *Config) Architecture() string {
-	return c.Architectures()[0]
-}
-
 // ReleaseRequest asks for releases of one channel, for one architecture:
 //
 //	one Version                 that one
