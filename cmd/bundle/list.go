@@ -18,7 +18,7 @@ func listCommand() *cli.Command {
 			"   bundle list releases --channel stable-4.16\n" +
 			"   bundle list operators registry.redhat.io/redhat/redhat-operator-index:v4.16\n" +
 			"   bundle list channels registry.redhat.io/redhat/redhat-operator-index:v4.16 nfd\n" +
-			"   bundle list versions --channel stable registry.redhat.io/redhat/redhat-operator-index:v4.16 nfd",
+			"   bundle list versions registry.redhat.io/redhat/redhat-operator-index:v4.16 nfd",
 		Subcommands: []*cli.Command{listReleasesCommand(), listOperatorsCommand(), listChannelsCommand(), listVersionsCommand()},
 		Action:      cmdline.Group,
 	}

@@ -10,7 +10,7 @@ import (
 func listOperatorsCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "operators",
-		Usage:     "list the packages of a catalog, each with the version that a new installation gets",
+		Usage:     "list the packages of a catalog, each with what a new installation gets",
 		ArgsUsage: "CATALOG",
 		Description: "With --package the channels of that package are listed, with --channel its versions:\n" +
 			"the same as `bundle list channels` and `bundle list versions`.\n\n" +

@@ -18,7 +18,7 @@ func listVersionsCommand() *cli.Command {
 		ArgsUsage: "CATALOG PACKAGE",
 		Description: "In the order of updates, the lowest first. VERSION is what minVersion and maxVersion of\n" +
 			"an image set take.\n\n" +
-			"   bundle list versions --channel stable registry.redhat.io/redhat/redhat-operator-index:v4.16 nfd",
+			"   bundle list versions registry.redhat.io/redhat/redhat-operator-index:v4.16 nfd",
 		Flags:  listFlags(catalogFlag, packageFlag, channelFlag),
 		Action: runListVersions,
 	}

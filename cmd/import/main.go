@@ -14,7 +14,7 @@ import (
 func main() {
 	os.Exit(cmdline.Main(&cli.App{
 		Name:  "import",
-		Usage: "bring a bundle to a site: prove it, push it to every node, render what the cluster needs, apply it",
+		Usage: "bring a bundle to a site: prove it, fill every node from it, tell the cluster",
 		Description: "   import verify --root sha256:9f86d08... /media/usb/site.bundle.tar\n" +
 			"   import push   --site site.yaml /media/usb/site.bundle.tar\n" +
 			"   import render --site site.yaml -o manifests /media/usb/site.bundle.tar\n" +

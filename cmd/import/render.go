@@ -23,13 +23,14 @@ const renderedBy = "# rendered by drayage import render\n"
 func renderCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "render",
-		Usage:     "write the objects that set the registries up and tell the cluster where its images are",
+		Usage:     "write the objects that set registries up and tell the cluster where images are",
 		ArgsUsage: "FILE",
 		Description: "One file for each object, to be applied in the order of their names, and in a folder\n" +
 			"optional/ those that a site may want. Nothing is asked of any server, and the same bundle\n" +
-			"and site give the same bytes. Between the stages something else has to be done:\n\n" +
+			"and site give the same bytes. Between the stages something else has to be done.\n" +
+			"Before the first the registry's image has to be on the nodes: see import registry-image.\n\n" +
 			"   import render --site site.yaml -o manifests /media/usb/site.bundle.tar\n" +
-			"   import render --site site.yaml --stage nodes    -o - FILE | oc apply -f -   (the registry's image is there before)\n" +
+			"   import render --site site.yaml --stage nodes    -o - FILE | oc apply -f -\n" +
 			"   import push   --site site.yaml FILE\n" +
 			"   import render --site site.yaml --stage mirrors  -o - FILE | oc apply -f -\n" +
 			"   import render --site site.yaml --stage catalogs -o - FILE | oc apply -f -\n\n" +

@@ -71,6 +71,8 @@ func prepare(app *cli.App) {
 	app.ExitErrHandler = func(*cli.Context, error) {}
 	app.OnUsageError = usageError
 	app.Action = noCommand
+	line := cli.FlagStringer
+	cli.FlagStringer = func(f cli.Flag) string { return describeFlag(line(f)) }
 	prepareCommands(app.Commands)
 }
 
