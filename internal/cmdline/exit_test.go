@@ -41,7 +41,7 @@ func TestExitCode(t *testing.T) {
 		{"a file that is not there", missing, ExitUsage},
 		{"a file that may not be read", &fs.PathError{Op: "open", Path: "x", Err: fs.ErrPermission}, ExitOther},
 		{"a damaged bundle", damaged, ExitBundle},
-		{"a damaged bundle, reported already", damagedError{damaged}, ExitBundle},
+		{"a damaged bundle, reported already", damagedError{damaged, nil}, ExitBundle},
 		{"another bundle", another, ExitBundle},
 		{"a node that is down", nodesError(3, &oci.HTTPError{Err: syscall.ECONNREFUSED}), ExitNodes},
 		{"a node that is full", nodesError(3, &oci.HTTPError{Status: 507}), ExitNodes},
@@ -106,6 +106,10 @@ func TestErrorLinesCarryTheProgramsName(t *testing.T) {
 				"hint: 1 of 3 nodes are whole; the same command again finishes the rest\n"},
 		{"damage that a node met", nodesError(3, damaged), "bundle: site.tar: is cut\n" +
 			"hint: take another copy of the bundle; verify lists all that is wrong with this one\n"},
+		{"damage that verify found", damagedError{&bundle.InvalidError{Path: "site.tar", Findings: make([]oci.Finding, 2)}, nil},
+			"bundle: site.tar: is not good; findings: 2\nhint: take another copy of the bundle; verify lists all that is wrong with this one\n"},
+		{"a release that is not proven, and no damage", damagedError{&bundle.InvalidError{Path: "site.tar", Findings: make([]oci.Finding, 1)}, errUntrusted},
+			"bundle: site.tar: is not good; findings: 1\nhint: a key of your own is trusted with --release-key FILE\n"},
 		{"another root", another, "bundle: site.tar: root is sha256:1, want sha256:2\n" +
 			"hint: this is another bundle than the one whose root was written down; do not import it\n"},
 		{"a small medium", &bundle.SpaceError{Path: "site.tar", Need: 2, Have: 1},

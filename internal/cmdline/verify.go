@@ -58,6 +58,7 @@ func verify(c *cli.Context, path string, root digest.Digest) error {
 	if err != nil {
 		return err
 	}
+	damaged := len(report.Findings) > 0
 	if report.Manifest != nil {
 		findings, err := signatureFindings(c, report.Manifest)
 		if err != nil {
@@ -74,14 +75,24 @@ func verify(c *cli.Context, path string, root digest.Digest) error {
 	} else {
 		printReport(c, report)
 	}
-	if len(report.Findings) > 0 {
-		return damagedError{&bundle.InvalidError{Path: path, Findings: report.Findings}}
+	if len(report.Findings) == 0 {
+		return nil
 	}
-	return nil
+	found := damagedError{&bundle.InvalidError{Path: path, Findings: report.Findings}, nil}
+	if !damaged { // another copy would be no better
+		found.cause = errUntrusted
+	}
+	return found
 }
 
 // damagedError is an InvalidError whose findings have been printed already.
-type damagedError struct{ *bundle.InvalidError }
+type damagedError struct {
+	*bundle.InvalidError
+	cause error // errUntrusted when nothing is wrong but signatures
+}
+
+// Is tells what is wrong with signatures alone from damage.
+func (e damagedError) Is(target error) bool { return e.cause != nil && target == e.cause }
 
 func (e damagedError) Error() string {
 	return fmt.Sprintf("%s: is not good; findings: %d", e.Path, len(e.Findings))
