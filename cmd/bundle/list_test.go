@@ -110,6 +110,7 @@ func TestListReleasesSaysWhatIsNotThere(t *testing.T) {
 		{"--channel a --arch m68k", `--arch "m68k": want amd64, arm64, ppc64le, s390x or multi`, cmdline.ExitUsage},
 		{"--channel a --graph gone.json", "stat gone.json: no such file or directory", cmdline.ExitUsage},
 		{"--channel a --graph list.go", "list releases: --graph is read in place of --graph-url: give one of them", cmdline.ExitUsage},
+		{"--channel a --graph-url ftp://updates.example", `--graph-url "ftp://updates.example": want a URL, https://host/path`, cmdline.ExitUsage},
 		{"--channel a --timeout 1ms", "--timeout 1ms: want a second at least, as in 90s or 5m", cmdline.ExitUsage},
 		{"stable-4.16", `releases: takes no argument, but was given "stable-4.16"`, cmdline.ExitUsage},
 	} {

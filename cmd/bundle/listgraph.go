@@ -31,6 +31,9 @@ func newGraphReader(c *cli.Context) (*graphReader, error) {
 	if c.IsSet("graph") && c.IsSet("graph-url") {
 		return nil, cmdline.Usagef("list releases: --graph is read in place of --graph-url: give one of them")
 	}
+	if err := checkGraphURL(c); err != nil {
+		return nil, err
+	}
 	if err := cmdline.CheckTimeout(c); err != nil {
 		return nil, err
 	}

@@ -39,7 +39,7 @@ func sourceFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "signature-store", Usage: "where releases' signatures are: `URL`; else Red Hat's own; may be given several times"},
 		&cli.BoolFlag{Name: "insecure-skip-signature", Usage: "take releases that nobody signed; the bundle says so for ever"},
 		&cli.BoolFlag{Name: "skip-sigstore", Usage: "ask for no sigstore signatures (tags sha256-<hex>.sig); clusters from 4.21 on refuse OpenShift's images without them"},
-		&cli.IntFlag{Name: "jobs", Value: 6, Usage: "how many `N` downloads at a time"},
+		&cli.IntFlag{Name: "jobs", Value: 6, Usage: "`N` downloads at a time"},
 		&cli.DurationFlag{Name: "timeout", Value: oci.DefaultTimeout, Usage: "give up on a registry that is silent for this `TIME`"},
 		cmdline.JSONFlag,
 	}
@@ -71,7 +71,7 @@ func planOptions(c *cli.Context, p progress.Func) (plan.Options, error) {
 		return plan.Options{}, cmdline.Usagef("--insecure-skip-signature checks nothing: leave out --signature-store and --release-key, or itself")
 	}
 	for _, s := range stores {
-		if u, err := url.Parse(s); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		if !isURL(s) {
 			return plan.Options{}, cmdline.Usagef("--signature-store %q: want a URL, https://host/path", s)
 		}
 	}
@@ -141,7 +141,7 @@ func readPlan(path string) (*manifest.Manifest, error) {
 	return m, nil
 }
 
-// checkSourceFlags refuses numbers that make no sense.
+// checkSourceFlags refuses names, addresses and numbers that make no sense.
 func checkSourceFlags(c *cli.Context) error {
 	if _, err := manifest.ParseRef(c.String("registry-image")); err != nil {
 		return cmdline.Usagef("--registry-image: %w", err)
@@ -149,10 +149,27 @@ func checkSourceFlags(c *cli.Context) error {
 	if _, err := manifest.ParseRef(c.String("graph-base-image")); err != nil {
 		return cmdline.Usagef("--graph-base-image: %w", err)
 	}
+	if err := checkGraphURL(c); err != nil {
+		return err
+	}
 	if err := checkGraphData(c.String("graph-data")); err != nil {
 		return err
 	}
 	return cmdline.CheckLimits(c)
+}
+
+// isURL says whether something can be asked over HTTP.
+func isURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")
+}
+
+// checkGraphURL refuses an address that is none.
+func checkGraphURL(c *cli.Context) error {
+	if s := c.String("graph-url"); s != "" && !isURL(s) {
+		return cmdline.Usagef("--graph-url %q: want a URL, https://host/path", s)
+	}
+	return nil
 }
 
 // checkGraphData refuses an address or a file that nobody could read.
@@ -161,7 +178,7 @@ func checkGraphData(from string) error {
 	case from == "":
 		return nil
 	case graphdata.IsURL(from):
-		if u, err := url.Parse(from); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		if !isURL(from) {
 			return cmdline.Usagef("--graph-data %q: want a URL, https://host/path, or a file", graphdata.Shown(from))
 		}
 		return nil
