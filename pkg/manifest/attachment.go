@@ -67,14 +67,14 @@ func (m *Manifest) checkAttachments(blobs map[digest.Digest]ocispec.Descriptor) 
 		if img.Role != RoleSignature {
 			continue
 		}
-		if err := checkAttachment(img, repositories, blobs); err != nil {
+		if err := checkAttachment(img, repositories, blobs, m.Delta != nil); err != nil {
 			errs = append(errs, fmt.Errorf("packing list: image %s: %w", shown(img.Name), err))
 		}
 	}
 	return errs
 }
 
-func checkAttachment(img Image, repositories map[string]bool, blobs map[digest.Digest]ocispec.Descriptor) error {
+func checkAttachment(img Image, repositories map[string]bool, blobs map[digest.Digest]ocispec.Descriptor, delta bool) error {
 	ref, err := ParseRef(img.Name)
 	if err != nil {
 		return nil // said already
@@ -84,7 +84,7 @@ func checkAttachment(img Image, repositories map[string]bool, blobs map[digest.D
 	switch {
 	case !ok:
 		return errors.New("a sigstore attachment has a tag sha256-<hex>.sig and no digest")
-	case !there:
+	case !there && !delta:
 		return fmt.Errorf("is about %s, which is not among the blobs", signed)
 	case !repositories[ref.Repository]:
 		return fmt.Errorf("no image of %s travels", ref.Repository)

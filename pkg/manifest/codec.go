@@ -9,7 +9,7 @@ import (
 )
 
 // knownFeatures are the ones that this reader can use.
-var knownFeatures = []string{FeatureSparseIndexes}
+var knownFeatures = []string{FeatureDelta, FeatureSparseIndexes}
 
 // Encode writes the document. The same Manifest gives the same bytes, and what
 // Encode writes Decode reads.

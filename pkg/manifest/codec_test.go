@@ -80,8 +80,8 @@ func TestEncodingIsCanonical(t *testing.T) {
 
 func TestEncodeRefusesWhatNobodyCouldRead(t *testing.T) {
 	m := whole()
-	m.Features = []string{"delta"}
-	const want = `packing list: needs the feature "delta", which this program does not know`
+	m.Features = []string{"riddle"}
+	const want = `packing list: needs the feature "riddle", which this program does not know`
 	if _, err := Encode(m); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

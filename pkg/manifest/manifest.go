@@ -18,6 +18,7 @@
 //	catalogs       how each pruned catalog image was made, so that it can be made again
 //	graph          how the image with the update graph was made, likewise
 //	omitted        the images that were asked for and could not be had, and why
+//	delta          what is left out because an earlier bundle holds it
 //	blobs          every blob of the bundle but the packing list itself, in the order of the tar
 //
 // Encoding is canonical: the same Manifest gives the same bytes, and [Decode]
@@ -86,8 +87,10 @@ type Manifest struct {
 	Graph *UpdateGraph `json:"graph,omitempty"`
 	// Omitted are the images that were asked for and are left out, sorted by
 	// role, name and catalog.
-	Omitted []Omission           `json:"omitted,omitempty"`
-	Blobs   []ocispec.Descriptor `json:"blobs"`
+	Omitted []Omission `json:"omitted,omitempty"`
+	// Delta is nil for a bundle that holds everything. Else the feature "delta" is set.
+	Delta *Delta               `json:"delta,omitempty"`
+	Blobs []ocispec.Descriptor `json:"blobs"`
 }
 
 // Image is one image of a bundle.

@@ -24,14 +24,20 @@ var unknownPlatform = regexp.MustCompile(`^unknown/|/unknown(/|$)`)
 
 // SetFeatures makes Features name what a reader must know to use the bundle.
 func (m *Manifest) SetFeatures() {
-	m.Features = slices.DeleteFunc(m.Features, func(f string) bool { return f == FeatureSparseIndexes })
-	if m.sparse() {
-		m.Features = append(m.Features, FeatureSparseIndexes)
-		slices.Sort(m.Features)
+	used := map[string]bool{FeatureDelta: m.Delta != nil, FeatureSparseIndexes: m.sparse()}
+	var features []string // others may hold the old list
+	for _, f := range m.Features {
+		if _, judged := used[f]; !judged {
+			features = append(features, f)
+		}
 	}
-	if len(m.Features) == 0 {
-		m.Features = nil
+	for f, is := range used {
+		if is {
+			features = append(features, f)
+		}
 	}
+	slices.Sort(features)
+	m.Features = features
 }
 
 func (m *Manifest) sparse() bool {

@@ -23,7 +23,7 @@ const MaxBytes = 1 << 50
 // features that are known, names that parse, known roles, releases and
 // components that make a tag, digests that are sha256, sizes that are not
 // negative and add up to at most [MaxBytes], images in order and each once,
-// every image's descriptor among the blobs, no blob twice, a record for every
+// every image's descriptor among the blobs or, of a delta, maybe elsewhere, no blob twice, a record for every
 // catalog image, in the order of their names, one for the update graph, sigstore
 // attachments of what travels, platforms of indexes only and the feature that
 // names them, and omitted images of which none travels. What is free text can be
@@ -61,6 +61,7 @@ func (m *Manifest) Validate() error {
 			add("catalog %s: %w", shown(c.Name), err)
 		}
 	}
+	errs = append(errs, m.checkDelta()...)
 	errs = append(errs, m.checkSignatures()...)
 	errs = append(errs, m.checkAttachments(blobs)...)
 	errs = append(errs, m.checkGraph()...)
@@ -134,7 +135,7 @@ func (m *Manifest) checkImage(i int, blobs map[digest.Digest]ocispec.Descriptor)
 	if err := checkImagePlatforms(img); err != nil {
 		return err
 	}
-	return checkImageContent(img, ref, blobs)
+	return checkImageContent(img, ref, blobs, m.Delta != nil)
 }
 
 // tagGrammar is that of the distribution specification.
@@ -148,9 +149,12 @@ func (i Image) releaseTag() string {
 	return i.Release + "-" + i.Component
 }
 
-func checkImageContent(img Image, ref Ref, blobs map[digest.Digest]ocispec.Descriptor) error {
+func checkImageContent(img Image, ref Ref, blobs map[digest.Digest]ocispec.Descriptor, delta bool) error {
 	d := img.Descriptor
 	b, ok := blobs[d.Digest]
+	if !ok && delta { // package bundle looks for it among the documents
+		b, ok = d, checkDescriptor(d) == nil
+	}
 	switch {
 	case !ok:
 		return fmt.Errorf("its digest %s is not among the blobs", shown(d.Digest.String()))
