@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -200,7 +201,7 @@ func TestWrittenIsPrinted(t *testing.T) {
 	}
 	out, err := run(command(), "--json")
 	var got bundle.Written
-	if err != nil || json.Unmarshal([]byte(out), &got) != nil || got != *w {
+	if err != nil || json.Unmarshal([]byte(out), &got) != nil || !reflect.DeepEqual(got, *w) {
 		t.Errorf("%q, %v", out, err)
 	}
 }

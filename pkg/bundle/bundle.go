@@ -9,13 +9,18 @@
 //	Write    packing list + content -> FILE, FILE.sha256, root
 //	Open     FILE -> packing list + blobs by offset; refuses what is not whole in form
 //	Verify   FILE -> every finding: wrong, missing and superfluous bytes, and whose they are
+//	Thin     packing list - bases -> the packing list of a delta
+//	Compare  two bundles or packing lists -> what one has and the other has not
+//
+// FILE may be volumes, byte ranges of the tar in files of their own
+// ([BeginVolumes]), and what is written to or verified from a pipe
+// ([Stream], [VerifyStream]).
 package bundle
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -37,7 +42,11 @@ func layout(m *manifest.Manifest) (*oci.Layout, map[digest.Digest][]byte, error)
 	if err != nil {
 		return nil, nil, err
 	}
-	own, artifact, err := packingList(list)
+	var more []ocispec.Descriptor
+	if m.Delta != nil {
+		more = append(more, m.Delta.Documents)
+	}
+	own, artifact, err := packingList(list, more...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -67,15 +76,16 @@ func Size(m *manifest.Manifest) (int64, error) {
 }
 
 // packingList wraps the encoded packing list into an artifact manifest: some
-// readers fail on an index whose child is a bare blob.
-func packingList(list []byte) (own map[digest.Digest][]byte, artifact ocispec.Descriptor, err error) {
+// readers fail on an index whose child is a bare blob. more are blobs that are
+// part of it.
+func packingList(list []byte, more ...ocispec.Descriptor) (own map[digest.Digest][]byte, artifact ocispec.Descriptor, err error) {
 	empty := ocispec.DescriptorEmptyJSON
 	raw, err := json.Marshal(ocispec.Manifest{
 		Versioned:    specs.Versioned{SchemaVersion: 2},
 		MediaType:    ocispec.MediaTypeImageManifest,
 		ArtifactType: manifest.ArtifactType,
 		Config:       ocispec.Descriptor{MediaType: empty.MediaType, Digest: empty.Digest, Size: empty.Size},
-		Layers:       []ocispec.Descriptor{described(manifest.MediaType, list)},
+		Layers:       append([]ocispec.Descriptor{described(manifest.MediaType, list)}, more...),
 	})
 	if err != nil {
 		return nil, artifact, err
@@ -95,16 +105,27 @@ type Bundle struct {
 	*oci.Archive
 	// Manifest is its packing list.
 	Manifest *manifest.Manifest
-	file     *os.File
+	// Elsewhere are images of a delta's bases that stand where no image of the
+	// delta does, one for each such repository. They say where else to look.
+	Elsewhere []manifest.Image
+	path      string
+	files     *volumes
 }
 
-// Close closes the file.
-func (b *Bundle) Close() error { return b.file.Close() }
+// Close closes the file, or all volumes.
+func (b *Bundle) Close() error { return b.files.Close() }
+
+// Volumes are the names of the bundle's volumes without their folders, nil when
+// it is one file.
+func (b *Bundle) Volumes() []string { return b.files.names() }
 
 // InvalidError is a bundle that is not what it should be.
 type InvalidError struct {
 	Path     string
 	Findings []oci.Finding
+	// Missing says that a volume is not there, and was looked for in every folder
+	// that was named.
+	Missing bool
 }
 
 // Error is the first finding, and how many there are.
@@ -130,14 +151,17 @@ func (e *RootError) Error() string {
 // Open opens a bundle for reading and checks its form: the tar, index.json, the
 // packing list, and that the three agree. Blobs are proven when they are read.
 // root is the digest that the bundle must have; empty takes any.
-func Open(path string, root digest.Digest) (*Bundle, error) {
-	b, findings, err := open(path, root)
+//
+// A bundle in volumes is named by its first one, FILE.001, or by FILE when there
+// is no such file. The others are looked for beside it and in dirs.
+func Open(path string, root digest.Digest, dirs ...string) (*Bundle, error) {
+	b, findings, err := open(path, root, dirs)
 	if err != nil {
 		return nil, err
 	}
 	if len(findings) > 0 {
 		b.Close()
-		return nil, &InvalidError{path, findings}
+		return nil, &InvalidError{Path: path, Findings: findings}
 	}
 	return b, nil
 }
@@ -158,50 +182,48 @@ func (b *Bundle) Damage(err error) error {
 	if !errors.As(err, &content) {
 		return err
 	}
-	return &InvalidError{b.file.Name(), []oci.Finding{{
+	return &InvalidError{Path: b.path, Findings: b.located([]oci.Finding{{
 		Entry:   "blobs/sha256/" + content.Want.Digest.Encoded(),
 		Images:  oci.Owners(b.Images, b.Archive.Manifest)[content.Want.Digest],
 		Problem: content.Problem(),
-	}}}
+	}})}
 }
 
 // open returns a bundle as far as it can be read, and what is wrong with its
 // form. Manifest is nil when the packing list cannot be read.
-func open(path string, root digest.Digest) (*Bundle, []oci.Finding, error) {
-	f, err := os.Open(path)
+func open(path string, root digest.Digest, dirs []string) (*Bundle, []oci.Finding, error) {
+	files, err := gather(path, root, dirs)
 	if err != nil {
 		return nil, nil, err
 	}
-	b, findings, err := read(f, root)
+	b, findings, err := read(path, files, root)
 	if err != nil {
-		f.Close()
-		return nil, nil, err
+		files.Close()
+		return nil, nil, notTheFirst(path, err)
 	}
-	return b, findings, nil
+	return b, b.located(findings), nil
 }
 
-func read(f *os.File, root digest.Digest) (*Bundle, []oci.Finding, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return nil, nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, nil, &InvalidError{f.Name(), []oci.Finding{{Problem: "is no regular file"}}}
-	}
-	a, findings := oci.OpenArchive(f, info.Size())
+func read(path string, files *volumes, root digest.Digest) (*Bundle, []oci.Finding, error) {
+	a, findings := oci.OpenArchive(files, files.size)
 	if a == nil {
-		return nil, nil, &InvalidError{f.Name(), findings}
+		return nil, nil, &InvalidError{Path: path, Findings: findings}
 	}
 	if root != "" && a.Root != root {
-		return nil, nil, &RootError{f.Name(), a.Root, root}
+		return nil, nil, &RootError{path, a.Root, root}
 	}
-	b := &Bundle{Archive: a, file: f}
+	b := &Bundle{Archive: a, path: path, files: files}
+	var err error
 	b.Manifest, err = b.packingList()
 	if err != nil {
 		return b, append(findings, perLine(err)...), nil
 	}
 	b.Images = withPlatforms(b.Images, b.Manifest.Images)
-	return b, append(findings, b.disagreements()...), nil
+	findings = append(findings, b.disagreements()...)
+	if b.Manifest.Delta != nil {
+		findings = append(findings, b.complete()...)
+	}
+	return b, findings, nil
 }
 
 // perLine makes a finding of each line of an error: a packing list can be wrong
@@ -228,7 +250,7 @@ func (b *Bundle) packingList() (*manifest.Manifest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("packing list: %w", err)
 	}
-	if len(links) != 2 || links[1].Descriptor.MediaType != manifest.MediaType {
+	if len(links) < 2 || links[1].Descriptor.MediaType != manifest.MediaType {
 		return nil, fmt.Errorf("packing list: its artifact %s does not hold one", b.Images[i].Descriptor.Digest)
 	}
 	list, err := b.ReadBlob(links[1].Descriptor, manifest.MaxSize)

@@ -197,8 +197,8 @@ func TestPartsThatDisagree(t *testing.T) {
 		}, entry + "the packing list does not list it", entry + "the packing list does not list it"},
 		{"another order", func(_ *testing.T, f *forgery) { f.parts[4], f.parts[5] = f.parts[5], f.parts[4] }, "the packing list puts it at", "the packing list puts it at"},
 		{"an unknown feature", func(_ *testing.T, f *forgery) {
-			f.list = []byte(strings.Replace(string(f.list), `"formatVersion": 1,`, `"formatVersion": 1, "features": ["delta"],`, 1))
-		}, `packing list: needs the feature "delta", which this program does not know`, `packing list: needs the feature "delta", which this program does not know`},
+			f.list = []byte(strings.Replace(string(f.list), `"formatVersion": 1,`, `"formatVersion": 1, "features": ["riddle"],`, 1))
+		}, `packing list: needs the feature "riddle", which this program does not know`, `packing list: needs the feature "riddle", which this program does not know`},
 		{"another form", func(_ *testing.T, f *forgery) { f.list = append([]byte(" "), f.list...) },
 			"index.json: does not list what the packing list lists", "index.json: does not list what the packing list lists"},
 		{"a packing list with two faults", func(_ *testing.T, f *forgery) {

@@ -24,7 +24,8 @@ const maxJournal = 256 << 20
 //	drayage journal 1 ROOT SIZE
 //	HEX OFFSET SIZE WRITTEN
 //
-// the bundle that is being written, and then, each time that some of a blob is
+// (for volumes "drayage journal 2 ROOT SIZE VOLUME", and the line "whole" before
+// they are given their names): the bundle that is being written, and then, each time that some of a blob is
 // in its place, where that is and how much. The last line for a blob counts.
 // Nothing is believed: what it speaks of is hashed again before it is used. So
 // it is not synced, and a line that is torn or absurd is passed over.
@@ -32,7 +33,11 @@ type journal struct {
 	path string
 	root digest.Digest
 	size int64
-	kept map[digest.Digest]keptBlob
+	// each is what a volume has, 0 without volumes. whole says that all volumes
+	// are, and that some may have their names.
+	each  int64
+	whole bool
+	kept  map[digest.Digest]keptBlob
 
 	mu      sync.Mutex
 	file    *os.File
@@ -71,16 +76,27 @@ func readJournal(path string) *journal {
 
 func (j *journal) readHeader(line string) bool {
 	var root string
-	var size int64
-	n, _ := fmt.Sscanf(line, "drayage journal 1 %s %d", &root, &size)
-	if n != 2 || digest.Digest(root).Validate() != nil || size <= 0 || size > oci.MaxBundle {
+	var version int
+	var size, each int64
+	n, _ := fmt.Sscanf(line, "drayage journal %d %s %d %d", &version, &root, &size, &each)
+	if (version != 1 || n < 3) && (version != 2 || n != 4) {
 		return false
 	}
-	j.root, j.size = digest.Digest(root), size
+	if digest.Digest(root).Validate() != nil || size <= 0 || size > oci.MaxBundle {
+		return false
+	}
+	if version == 2 && (each < MinVolume || each > oci.MaxBundle || (size-1)/each >= MaxVolumes) {
+		return false
+	}
+	j.root, j.size, j.each = digest.Digest(root), size, each
 	return true
 }
 
 func (j *journal) readLine(line string) {
+	if line == wholeLine && j.each > 0 {
+		j.whole = true
+		return
+	}
 	var hex string
 	var k keptBlob
 	if n, _ := fmt.Sscanf(line, "%s %d %d %d", &hex, &k.offset, &k.size, &k.written); n != 4 {
@@ -103,13 +119,16 @@ func (j *journal) bytes() int64 {
 }
 
 // begin opens the journal to go on with it, or, when it is empty, for a bundle.
-func (j *journal) begin(l *oci.Layout) (err error) {
+func (j *journal) begin(l *oci.Layout, each int64) (err error) {
 	flags := os.O_WRONLY | os.O_CREATE | os.O_APPEND | unix.O_NOFOLLOW
 	text := "\n" // the next line is whole even if the last one was torn
 	if j.root == "" {
-		j.root, j.size = l.Root, l.Size
+		j.root, j.size, j.each = l.Root, l.Size, each
 		flags |= os.O_TRUNC
 		text = fmt.Sprintf("drayage journal 1 %s %d\n", l.Root, l.Size)
+		if each > 0 {
+			text = fmt.Sprintf("drayage journal 2 %s %d %d\n", l.Root, l.Size, each)
+		}
 	}
 	if j.file, err = os.OpenFile(j.path, flags, 0o644); err != nil {
 		return err
@@ -142,6 +161,16 @@ func (j *journal) wrote(d digest.Digest, n int64) {
 	var line strings.Builder
 	fmt.Fprintf(&line, "%s %d %d %d\n", d.Encoded(), k.offset, k.size, n)
 	_, _ = j.file.WriteString(line.String())
+}
+
+const wholeLine = "whole"
+
+// markWhole notes that all volumes are whole and on their media.
+func (j *journal) markWhole() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	_, _ = j.file.WriteString(wholeLine + "\n")
+	_ = j.file.Sync() // the names that follow should not be on the medium before it
 }
 
 func (j *journal) close() {

@@ -8,14 +8,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
-	"github.com/opencontainers/go-digest"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-	"golang.org/x/sys/unix"
-
-	"drayage/internal/durable"
 	"drayage/pkg/manifest"
 	"drayage/pkg/oci"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // journaled is what a bundle's journal is called.
@@ -28,8 +26,11 @@ const worthKeeping = 1 << 20
 // Unfinished is a bundle on its way: FILE.partial, held against a second build
 // to the same name, and what an earlier run left in it.
 type Unfinished struct {
-	path    string
-	file    *os.File
+	path  string
+	split VolumeOptions
+	// lock is FILE.partial. A bundle that is not split is written into it.
+	lock    *os.File
+	file    *volumes
 	journal *journal
 	done    bool
 }
@@ -50,13 +51,25 @@ func (e *UnfinishedError) Unwrap() error { return e.Err }
 
 // Begin takes hold of the partial file of a bundle. It is an error when another
 // build has it. Close has to follow.
-func Begin(path string) (*Unfinished, error) {
-	f, err := hold(path)
+func Begin(path string) (*Unfinished, error) { return BeginVolumes(path, VolumeOptions{}) }
+
+// BeginVolumes is Begin for a bundle in volumes. Their names begin with that of
+// path; its folder counts only when o names none.
+func BeginVolumes(path string, o VolumeOptions) (*Unfinished, error) {
+	if o.Size != 0 && (o.Size < MinVolume || o.Size > oci.MaxBundle) {
+		return nil, fmt.Errorf("volumes of %d bytes: want %d to %d", o.Size, int64(MinVolume), int64(oci.MaxBundle))
+	}
+	if len(o.Dirs) == 0 {
+		o.Dirs = []string{filepath.Dir(path)}
+	} else if o.Size > 0 {
+		path = filepath.Join(o.Dirs[0], filepath.Base(path))
+	}
+	lock, err := hold(path)
 	if err != nil {
 		return nil, err
 	}
-	u := &Unfinished{path: path, file: f, journal: readJournal(path + journaled)}
-	if info, err := f.Stat(); err != nil || info.Size() != u.journal.size {
+	u := &Unfinished{path: path, split: o, lock: lock, journal: readJournal(path + journaled)}
+	if u.file = u.kept(); u.file == nil {
 		u.journal = emptyJournal(path + journaled)
 	}
 	return u, nil
@@ -124,106 +137,112 @@ func (u *Unfinished) Write(ctx context.Context, m *manifest.Manifest, open OpenF
 		open = old.before(open)
 	}
 	o.Progress.Phase("write", partBytes(l))
-	sum, err := l.Write(ctx, u.file, o.opener(own, open), oci.WriteOptions{
-		Jobs: o.Jobs, Progress: o.Progress, Kept: u.journal.has, Wrote: u.journal.wrote,
+	sums, err := l.Write(ctx, u.file, o.opener(own, open), oci.WriteOptions{
+		SumEvery: u.split.Size, Jobs: o.Jobs, Progress: o.Progress, Kept: u.journal.has, Wrote: u.journal.wrote,
 	})
-	var sums *durable.Staged
+	var checks staged
 	if err == nil {
-		sums, err = u.publish(sum)
+		checks, err = u.publish(sums)
 	}
 	if err != nil {
 		return nil, u.explain(o.explain(err), l.Size)
 	}
 	u.done = true
-	if err := errors.Join(u.journal.remove(), sums.Commit()); err != nil {
+	if err := errors.Join(u.journal.remove(), checks.commit()); err != nil {
 		return nil, err
 	}
-	return &Written{Path: u.path, Root: l.Root, SHA256: sum, Bytes: l.Size, Images: len(m.Images), Blobs: len(l.Blobs)}, nil
+	written := &Written{Path: u.path, Root: l.Root, Bytes: l.Size, Images: len(m.Images), Blobs: len(l.Blobs)}
+	if m.Delta != nil {
+		written.Bases = m.Delta.Bases
+	}
+	if written.Volumes = u.volumesWritten(sums); written.Volumes == nil {
+		written.SHA256 = sums[0]
+	}
+	return written, nil
 }
 
 // prepare makes the partial file one of this bundle and reserves its space. It
 // returns what an earlier run left of another bundle, or nil: most of that is
 // usually the same content at other offsets.
 func (u *Unfinished) prepare(l *oci.Layout, o WriteOptions) (old *Unfinished, err error) {
+	if err := checkSplit(l.Size, u.split.Size); err != nil {
+		return nil, err
+	}
 	left := u.journal.bytes()
-	if u.journal.root != l.Root || u.journal.size != l.Size {
+	if u.journal.root != l.Root || u.journal.size != l.Size || u.journal.each != u.split.Size {
 		if old, err = u.setAside(left); err != nil {
 			return nil, err
 		}
 	}
-	if err := u.journal.begin(l); err != nil {
+	if err := u.journal.begin(l, u.split.Size); err != nil {
 		return old, err
 	}
-	err = reserve(u.file, u.path, l.Size)
+	err = u.takeRoom(l.Size)
 	if tooSmall := (*SpaceError)(nil); old != nil && errors.As(err, &tooSmall) { // for both
-		err = errors.Join(old.file.Close(), reserve(u.file, u.path, l.Size))
+		err = errors.Join(old.file.Close(), u.takeRoom(l.Size))
 		old = nil
 	}
 	if left > 0 && err == nil {
-		o.Progress.Note("", fmt.Sprintf("%s: %d bytes are there from an earlier run", u.file.Name(), left))
+		o.Progress.Note("", fmt.Sprintf("%s: %d bytes are there from an earlier run", u.file.files[0].Name(), left))
 	}
 	return old, err
 }
 
-// setAside begins a new partial file. The one that was there loses its name and
-// is returned if it is worth it; it goes with the process.
-func (u *Unfinished) setAside(left int64) (old *Unfinished, err error) {
-	if left < worthKeeping {
-		u.journal = emptyJournal(u.journal.path)
-		return nil, u.file.Truncate(0)
+// takeRoom makes the file or the volumes, as far as they are not there, and
+// reserves their space.
+func (u *Unfinished) takeRoom(size int64) error {
+	if u.file != nil && u.file.files != nil && u.split.Size > 0 {
+		return u.reserveVolumes()
 	}
-	was := *u
-	if err := os.Remove(u.file.Name()); err != nil {
-		return nil, err
+	if u.split.Size > 0 {
+		return u.create(size)
 	}
-	f, err := hold(u.path)
-	if err != nil {
-		return nil, err
-	}
-	u.file, u.journal = f, emptyJournal(u.journal.path)
-	return &was, nil
+	u.file = single(u.lock, size)
+	return reserve(u.lock, u.path, size)
 }
 
-// publish brings the file onto the medium and under its name. Its checksum is on
-// the medium before, under a name of its own, so that a medium without room for
-// it does not end with a new bundle and the checksum of an old one.
-func (u *Unfinished) publish(sum string) (*durable.Staged, error) {
-	if err := u.file.Sync(); err != nil {
-		return nil, err
-	}
-	line := []byte(sum + "  " + filepath.Base(u.path) + "\n")
-	sums, err := durable.Stage(u.path+".sha256", line)
-	if errors.Is(err, unix.ENOSPC) { // the journal has served, and takes room
-		if err = u.journal.remove(); err == nil {
-			sums, err = durable.Stage(u.path+".sha256", line)
+// setAside begins new partial files. Those that were there lose their names and
+// are returned if they are worth it; they go with the process.
+func (u *Unfinished) setAside(left int64) (old *Unfinished, err error) {
+	was := *u
+	u.file, u.journal = nil, emptyJournal(u.journal.path)
+	if left < worthKeeping {
+		if was.file != nil && was.journal.each > 0 {
+			err = was.file.Close()
 		}
+		return nil, errors.Join(err, u.clear(), u.lock.Truncate(0))
 	}
-	if err != nil {
+	if err := errors.Join(os.Remove(u.lock.Name()), u.clear()); err != nil {
 		return nil, err
 	}
-	if err := os.Rename(u.file.Name(), u.path); err != nil {
-		return nil, errors.Join(err, sums.Discard())
+	if u.lock, err = hold(u.path); err != nil {
+		return nil, err
 	}
-	return sums, nil
+	return &was, nil
 }
 
 // explain says of an error that something was kept.
 func (u *Unfinished) explain(err error, size int64) error {
 	if kept := u.journal.bytes(); kept >= worthKeeping {
-		return &UnfinishedError{Path: u.file.Name(), Kept: kept, Size: size, Err: err}
+		return &UnfinishedError{Path: u.file.files[0].Name(), Kept: kept, Size: size, Err: err}
 	}
 	return err
 }
 
 // Close lets the partial file go, and takes it away unless it is worth keeping.
 func (u *Unfinished) Close() error {
-	defer u.file.Close() // and with it the lock, after all else
-	if u.done {
-		return nil
+	defer u.lock.Close() // and with it the lock, after all else
+	if u.file != nil && !slices.Contains(u.file.files, u.lock) {
+		defer u.file.Close()
 	}
-	if u.journal.bytes() >= worthKeeping {
+	switch {
+	case u.done && u.split.Size == 0: // the partial file has its name now
+		return nil
+	case u.done:
+		return gone(u.lock.Name())
+	case u.journal.bytes() >= worthKeeping:
 		u.journal.close()
 		return nil
 	}
-	return errors.Join(u.journal.remove(), gone(u.file.Name()))
+	return errors.Join(u.journal.remove(), u.clear(), gone(u.lock.Name()))
 }

@@ -13,8 +13,10 @@ import (
 
 // Report is the result of a verification.
 type Report struct {
-	Path string        `json:"path"`
-	Root digest.Digest `json:"root"`
+	Path string `json:"path"`
+	// Volumes are the names of the volumes, if it is in volumes.
+	Volumes []string      `json:"volumes,omitempty"`
+	Root    digest.Digest `json:"root"`
 	// RootChecked says that the root was compared with one that was given.
 	RootChecked bool `json:"rootChecked"`
 	// Images and Blobs count what index.json lists and what the tar holds, the
@@ -30,6 +32,8 @@ type Report struct {
 	Unsigned   []string `json:"unsigned,omitempty"`
 	// Omitted are the images that were asked for and do not travel.
 	Omitted []manifest.Omission `json:"omitted,omitempty"`
+	// Missing is that of [InvalidError].
+	Missing bool `json:"-"`
 	// Manifest is the packing list, nil when it cannot be read.
 	Manifest *manifest.Manifest `json:"-"`
 }
@@ -38,11 +42,12 @@ type Report struct {
 // every reference leads somewhere and that nothing is there that nothing names.
 // What is wrong with the bundle is in the report, whose Root is empty when the
 // file is no bundle at all; an error means that it could not be judged: not
-// read, or another bundle than was meant ([RootError]).
-func Verify(ctx context.Context, path string, root digest.Digest, p progress.Func) (*Report, error) {
-	b, findings, err := open(path, root)
+// read, or another bundle than was meant ([RootError]). dirs are where volumes
+// are looked for, as in [Open].
+func Verify(ctx context.Context, path string, root digest.Digest, p progress.Func, dirs ...string) (*Report, error) {
+	b, findings, err := open(path, root, dirs)
 	if invalid := (*InvalidError)(nil); errors.As(err, &invalid) {
-		return &Report{Path: path, Findings: invalid.Findings}, nil
+		return &Report{Path: path, Findings: invalid.Findings, Missing: invalid.Missing}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -56,7 +61,10 @@ func Verify(ctx context.Context, path string, root digest.Digest, p progress.Fun
 	if b.Manifest == nil {
 		content = b.there(content)
 	}
-	r := &Report{Path: path, Root: b.Root, RootChecked: root != "", Bytes: b.Size(), Findings: merge(findings, content)}
+	r := &Report{
+		Path: path, Volumes: b.Volumes(), Root: b.Root, RootChecked: root != "", Bytes: b.Size(),
+		Findings: merge(findings, b.located(content)),
+	}
 	if r.Manifest = b.Manifest; r.Manifest != nil {
 		r.Signatures, r.Unsigned, r.Omitted = len(b.Manifest.Signatures), b.Manifest.Unsigned, b.Manifest.Omitted
 	}

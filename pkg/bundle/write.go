@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"drayage/internal/progress"
+	"drayage/pkg/manifest"
 	"drayage/pkg/oci"
 )
 
@@ -35,21 +36,31 @@ type WriteOptions struct {
 type Written struct {
 	Path string        `json:"path"`
 	Root digest.Digest `json:"root"`
-	// SHA256 is that of the whole file, in hex, as FILE.sha256 has it.
-	SHA256 string `json:"sha256"`
-	Bytes  int64  `json:"bytes"`
-	Images int    `json:"images"`
-	Blobs  int    `json:"blobs"`
+	// SHA256 is that of the whole file, in hex, as FILE.sha256 has it. It is empty
+	// for a bundle in volumes: each of them has its own.
+	SHA256  string   `json:"sha256,omitempty"`
+	Volumes []Volume `json:"volumes,omitempty"`
+	Bytes   int64    `json:"bytes"`
+	Images  int      `json:"images"`
+	Blobs   int      `json:"blobs"`
+	// Bases hold what a delta leaves out.
+	Bases []manifest.Base `json:"bases,omitempty"`
 }
 
 // SpaceError is a medium that is too small, found before anything is written.
 type SpaceError struct {
 	Path       string
 	Need, Have int64
+	// Volumes is how many there are, and Fit for how many there is room; 0 for a
+	// bundle in one file.
+	Volumes, Fit int
 }
 
 // Error names both sizes, in bytes.
 func (e *SpaceError) Error() string {
+	if e.Volumes > 0 {
+		return fmt.Sprintf("%s: the bundle has %d bytes in %d volumes, there is room for %d of them, %d bytes", e.Path, e.Need, e.Volumes, e.Fit, e.Have)
+	}
 	return fmt.Sprintf("%s: the bundle has %d bytes, %d are free here", e.Path, e.Need, e.Have)
 }
 
@@ -112,9 +123,12 @@ func reserve(f *os.File, path string, size int64) error {
 	// A file system that counts no blocks at all says nothing about its room.
 	if err := unix.Fstatfs(int(f.Fd()), &fs); err == nil && fs.Blocks > 0 && fs.Bsize > 0 {
 		block := uint64(fs.Bsize)
+		if err := checkFileSize(int64(fs.Type), size, path, false); err != nil {
+			return err
+		}
 		room := fs.Bavail + occupied(f)/block
 		if room < (uint64(size)+block-1)/block {
-			return &SpaceError{path, size, int64(room * block)}
+			return &SpaceError{Path: path, Need: size, Have: int64(room * block)}
 		}
 	}
 	err := unix.Fallocate(int(f.Fd()), 0, 0, size)

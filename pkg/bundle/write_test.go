@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -55,7 +56,7 @@ func TestWrittenSaysWhatWasWritten(t *testing.T) {
 		t.Errorf("Size is %d, %v, the file has %d", size, err, len(raw))
 	}
 	want := Written{Path: got.Path, Root: got.Root, SHA256: fmt.Sprintf("%x", sha256.Sum256(raw)), Bytes: size, Images: 2, Blobs: 10}
-	if *got != want {
+	if !reflect.DeepEqual(*got, want) {
 		t.Errorf("got  %+v\nwant %+v", *got, want)
 	}
 	all := folder(t, filepath.Dir(got.Path))

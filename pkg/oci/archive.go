@@ -26,6 +26,7 @@ type Archive struct {
 
 	entries map[digest.Digest]Entry
 	order   []Entry
+	elsewhere
 }
 
 // OpenArchive reads the tar's headers and index.json. The tar must be just as a
@@ -157,6 +158,9 @@ func (a *Archive) resync(at int64) (int64, bool) {
 }
 
 func (a *Archive) cut(at int64, err error) error {
+	if errors.Is(err, io.EOF) && a.size == MaxBundle { // of a front; see OpenFront
+		return fmt.Errorf("is cut: it ends in or before the header at %d", at)
+	}
 	if errors.Is(err, io.EOF) {
 		return fmt.Errorf("is cut: the file ends at %d, in or before the header at %d", a.size, at)
 	}
@@ -233,7 +237,12 @@ func (a *Archive) ReadBlob(d ocispec.Descriptor, most int64) ([]byte, error) {
 }
 
 // Manifest reads an index or image manifest; it is a [ManifestFunc].
-func (a *Archive) Manifest(d ocispec.Descriptor) ([]byte, error) { return a.ReadBlob(d, MaxManifest) }
+func (a *Archive) Manifest(d ocispec.Descriptor) ([]byte, error) {
+	if raw, ok := a.document(d); ok {
+		return raw, nil
+	}
+	return a.ReadBlob(d, MaxManifest)
+}
 
 // Open reads a blob. The content is proven as it is read: at its end comes
 // io.EOF when it was right and a [ContentError] when it was not.

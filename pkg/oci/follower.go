@@ -5,17 +5,17 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
-	"os"
 	"sync"
 )
 
-// follower computes the sha256 of a file that is being written out of order: it
+// follower computes the sha256 of a file, or of each range of it, that is being written out of order: it
 // reads on as far as everything up to there has been written. What it reads was
 // written a moment ago and comes from memory; the file is not read from the
 // medium again.
 type follower struct {
-	f    *os.File
-	size int64
+	f     io.ReaderAt
+	size  int64
+	every int64 // bytes of each sum
 
 	mu     sync.Mutex
 	ready  map[int64]int64 // begin -> end of what is written beyond the front
@@ -23,8 +23,11 @@ type follower struct {
 	signal chan struct{}
 }
 
-func newFollower(f *os.File, size int64) *follower {
-	return &follower{f: f, size: size, ready: map[int64]int64{}, signal: make(chan struct{}, 1)}
+func newFollower(f io.ReaderAt, size, every int64) *follower {
+	if every <= 0 {
+		every = max(1, size)
+	}
+	return &follower{f: f, size: size, every: every, ready: map[int64]int64{}, signal: make(chan struct{}, 1)}
 }
 
 // done says that [begin, end) is written and will not change.
@@ -42,26 +45,48 @@ func (w *follower) done(begin, end int64) {
 	}
 }
 
-// sum returns the file's sha256 in hex once all of it has been written.
-func (w *follower) sum(ctx context.Context) (string, error) {
-	hash := sha256.New()
-	for at := int64(0); at < w.size; {
-		w.mu.Lock()
-		front := w.front
-		w.mu.Unlock()
-		if front == at {
-			select {
-			case <-w.signal:
-				continue
-			case <-ctx.Done():
-				return "", ctx.Err()
-			}
+// sums returns the sha256 of each range in hex once all of it has been written.
+func (w *follower) sums(ctx context.Context) ([]string, error) {
+	var sums []string
+	for begin := int64(0); begin < w.size; begin += w.every {
+		sum, err := w.sum(ctx, begin, min(begin+w.every, w.size))
+		if err != nil {
+			return nil, err
 		}
-		n, err := copyBuffered(ctx, hash, io.NewSectionReader(w.f, at, front-at))
+		sums = append(sums, sum)
+	}
+	return sums, nil
+}
+
+func (w *follower) sum(ctx context.Context, at, end int64) (string, error) {
+	hash := sha256.New()
+	for at < end {
+		front, err := w.wait(ctx, at)
+		if err != nil {
+			return "", err
+		}
+		n, err := copyBuffered(ctx, hash, io.NewSectionReader(w.f, at, min(front, end)-at))
 		if err != nil {
 			return "", err
 		}
 		at += n
 	}
 	return hex.EncodeToString(hash.Sum(nil)), nil
+}
+
+// wait returns how far everything is written, once that is beyond an offset.
+func (w *follower) wait(ctx context.Context, at int64) (int64, error) {
+	for {
+		w.mu.Lock()
+		front := w.front
+		w.mu.Unlock()
+		if front > at {
+			return front, nil
+		}
+		select {
+		case <-w.signal:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -76,7 +75,7 @@ func openAt(offset int64, open func() (io.ReadCloser, error)) (io.ReadCloser, er
 
 // placedWriter writes a blob to its place in the file and reports what it does.
 type placedWriter struct {
-	f        *os.File
+	f        File
 	base, at int64
 	digest   digest.Digest
 	report   progress.Func

@@ -145,6 +145,9 @@ func (v *verification) hashAll(ctx context.Context, p progress.Func) error {
 }
 
 func (v *verification) prove(ctx context.Context, d ocispec.Descriptor, p progress.Func) error {
+	if v.elsewhere(d) {
+		return nil
+	}
 	r, err := v.a.Open(ctx, d)
 	if err != nil {
 		v.add(d.Digest, strings.TrimPrefix(err.Error(), d.Digest.String()+": "))

@@ -3,7 +3,6 @@ package oci
 import (
 	"context"
 	"io"
-	"os"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -12,8 +11,19 @@ import (
 	"drayage/internal/progress"
 )
 
+// File is what a tar is written into: one file, or several that are one.
+type File interface {
+	io.ReaderAt
+	io.WriterAt
+	// Truncate gives it a size; what is new reads as zeros.
+	Truncate(size int64) error
+}
+
 // WriteOptions belong to Layout.Write.
 type WriteOptions struct {
+	// SumEvery is how many bytes of the tar each of the sums is of, the last one
+	// of what is left. 0 means one sum of all.
+	SumEvery int64
 	// Jobs is how many blobs are fetched at once. 0 means 6.
 	Jobs     int
 	Progress progress.Func
@@ -42,46 +52,35 @@ func (o *WriteOptions) fill() {
 // straight to its place, several at a time, each read once from open, proven
 // while it passes, and written once. When it returns nil, every byte is in f.
 // A blob whose content is wrong is asked for twice; then the error holds a
-// [ContentError]. The whole file's sha256 comes back as well: it is computed
-// behind the writers, from what they have just written.
-func (l *Layout) Write(ctx context.Context, f *os.File, open func(context.Context, ocispec.Descriptor) (io.ReadCloser, error), o WriteOptions) (sum string, err error) {
+// [ContentError]. The sha256 of the tar, or of each of its ranges, comes back in
+// hex as well: it is computed behind the writers, from what they have just written.
+func (l *Layout) Write(ctx context.Context, f File, open func(context.Context, ocispec.Descriptor) (io.ReadCloser, error), o WriteOptions) (sums []string, err error) {
 	o.fill()
 	if err := l.writeFrame(f); err != nil {
-		return "", err
+		return nil, err
 	}
-	follow := newFollower(f, l.Size)
+	follow := newFollower(f, l.Size, o.SumEvery)
 	follow.done(0, l.frontEnd())
 	follow.done(l.Size-trailer, l.Size)
 	g, ctx := errgroup.WithContext(ctx)
-	sums := make(chan string, 1)
-	g.Go(func() error {
-		sum, err := follow.sum(ctx)
-		sums <- sum
+	g.Go(func() (err error) {
+		sums, err = follow.sums(ctx)
 		return err
 	})
 	g.Go(func() error { return l.writeBlobs(ctx, f, open, o, follow) })
 	if err := g.Wait(); err != nil {
-		return "", err
+		return nil, err
 	}
-	return <-sums, nil
+	return sums, nil
 }
 
 // writeFrame writes all that is not a blob's content: headers, the two files at
 // the front, padding and trailer (zeros, which a file grown by Truncate has).
-func (l *Layout) writeFrame(f *os.File) error {
+func (l *Layout) writeFrame(f File) error {
 	if err := f.Truncate(l.Size); err != nil {
 		return err
 	}
-	var front []byte
-	for _, e := range []struct {
-		name string
-		raw  []byte
-	}{{layoutName, layoutContent}, {indexName, l.Index}} {
-		front = append(front, header(e.name, int64(len(e.raw)))...)
-		front = append(front, e.raw...)
-		front = append(front, make([]byte, -len(front)&(block-1))...)
-	}
-	if _, err := f.WriteAt(front, 0); err != nil {
+	if _, err := f.WriteAt(l.front(), 0); err != nil {
 		return err
 	}
 	for _, e := range l.Blobs {
@@ -92,7 +91,21 @@ func (l *Layout) writeFrame(f *os.File) error {
 	return nil
 }
 
-func (l *Layout) writeBlobs(ctx context.Context, f *os.File, open func(context.Context, ocispec.Descriptor) (io.ReadCloser, error), o WriteOptions, follow *follower) error {
+// front is all before the first blob's header.
+func (l *Layout) front() []byte {
+	var front []byte
+	for _, e := range []struct {
+		name string
+		raw  []byte
+	}{{layoutName, layoutContent}, {indexName, l.Index}} {
+		front = append(front, header(e.name, int64(len(e.raw)))...)
+		front = append(front, e.raw...)
+		front = append(front, make([]byte, -len(front)&(block-1))...)
+	}
+	return front
+}
+
+func (l *Layout) writeBlobs(ctx context.Context, f File, open func(context.Context, ocispec.Descriptor) (io.ReadCloser, error), o WriteOptions, follow *follower) error {
 	g, each := errgroup.WithContext(ctx)
 	g.SetLimit(o.Jobs)
 	for i, e := range l.Blobs {

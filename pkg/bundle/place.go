@@ -1,0 +1,228 @@
+package bundle
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// fat is what statfs says of FAT12, FAT16 and FAT32.
+	fat = 0x4d44
+	// MaxFAT is the largest file of FAT32, in bytes.
+	MaxFAT = 1<<32 - 1
+)
+
+// FileSizeError is a file system that has no files as large as one that is to be
+// written there, found before anything is written.
+type FileSizeError struct {
+	Path string
+	// Size is that of the file, Most what the file system allows, in bytes.
+	Size, Most int64
+	// Volume says that the file is a volume, and not the whole bundle.
+	Volume bool
+}
+
+// Error names both sizes.
+func (e *FileSizeError) Error() string {
+	what := "the bundle has"
+	if e.Volume {
+		what = "a volume has"
+	}
+	return fmt.Sprintf("%s: is FAT32, whose files have at most %d bytes; %s %d", e.Path, e.Most, what, e.Size)
+}
+
+// Unwrap makes it the operating system's "file too large".
+func (e *FileSizeError) Unwrap() error { return unix.EFBIG }
+
+// checkFileSize refuses a file that a file system of this type cannot have.
+func checkFileSize(kind, size int64, path string, volume bool) error {
+	if kind == fat && size > MaxFAT {
+		return &FileSizeError{Path: path, Size: size, Most: MaxFAT, Volume: volume}
+	}
+	return nil
+}
+
+// room is what a medium has for volumes: its free bytes, unless it does not say.
+type room struct {
+	kind  int64
+	block int64
+	free  int64
+	known bool
+}
+
+// rooms knows the media of several folders; two folders may be on one.
+type rooms struct {
+	of     []int // folder -> medium
+	media  []room
+	device map[uint64]int
+}
+
+func survey(dirs []string) (*rooms, error) {
+	r := &rooms{device: map[uint64]int{}}
+	for _, dir := range dirs {
+		var stat unix.Stat_t
+		var sfs unix.Statfs_t
+		if err := errors.Join(unix.Stat(dir, &stat), unix.Statfs(dir, &sfs)); err != nil {
+			return nil, &fs.PathError{Op: "stat", Path: dir, Err: err}
+		}
+		i, there := r.device[stat.Dev]
+		if !there {
+			i = len(r.media)
+			r.device[stat.Dev] = i
+			known := sfs.Blocks > 0 && sfs.Bsize > 0
+			m := room{kind: int64(sfs.Type), block: max(1, int64(sfs.Bsize)), known: known}
+			m.free = int64(min(sfs.Bavail, uint64(1<<62)/uint64(m.block))) * m.block
+			r.media = append(r.media, m)
+		}
+		r.of = append(r.of, i)
+	}
+	return r, nil
+}
+
+// take takes room for a file on a folder's medium, if there is enough.
+func (r *rooms) take(dir int, size int64) bool {
+	m := &r.media[r.of[dir]]
+	size = (size + m.block - 1) / m.block * m.block
+	if m.known && m.free < size {
+		return false
+	}
+	m.free -= size
+	return true
+}
+
+// share says in which folder each volume of a bundle goes: the first one that
+// has room for it. Each folder is filled before the next.
+func share(size, each int64, dirs []string) ([]int, error) {
+	r, err := survey(dirs)
+	if err != nil {
+		return nil, err
+	}
+	for i, dir := range dirs {
+		if err := checkFileSize(r.media[r.of[i]].kind, min(size, each), dir, true); err != nil {
+			return nil, err
+		}
+	}
+	n := int((size + each - 1) / each)
+	var places []int
+	for i := range n {
+		bytes := min(each, size-int64(i)*each)
+		place := 0
+		for place < len(dirs) && !r.take(place, bytes) {
+			place++
+		}
+		if place == len(dirs) {
+			return nil, &SpaceError{Path: strings.Join(dirs, ", "), Need: size, Have: int64(i) * each, Volumes: n, Fit: i}
+		}
+		places = append(places, place)
+	}
+	return places, nil
+}
+
+// create makes the partial volumes where they have room, and reserves it.
+func (u *Unfinished) create(size int64) error {
+	places, err := share(size, u.split.Size, u.split.Dirs)
+	if err != nil {
+		return err
+	}
+	if err := u.clear(); err != nil {
+		return err
+	}
+	v := &volumes{each: u.split.Size, size: size}
+	u.file = v
+	for i, place := range places {
+		path := u.volume(place, i)
+		if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+			return fmt.Errorf("%s: is there and is no regular file", path)
+		}
+		f, err := os.OpenFile(path+partial, os.O_RDWR|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o644)
+		if err != nil {
+			return err
+		}
+		v.files = append(v.files, f)
+	}
+	return u.reserveVolumes()
+}
+
+// reserveVolumes takes the space of all volumes, as far as the file systems can.
+func (u *Unfinished) reserveVolumes() error {
+	for i, f := range u.file.files {
+		begin, end := u.file.span(i)
+		if err := reserve(f, f.Name(), end-begin); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// volume is the path of a volume in a folder.
+func (u *Unfinished) volume(dir, i int) string {
+	return filepath.Join(u.split.Dirs[dir], VolumeName(filepath.Base(u.path), i+1))
+}
+
+// clear takes away partial volumes that no journal speaks of any more.
+func (u *Unfinished) clear() error {
+	var errs []error
+	for dir := range u.split.Dirs {
+		for i := range MaxVolumes {
+			errs = append(errs, gone(u.volume(dir, i)+partial))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// kept opens what the journal speaks of: nil when that is not there, whole and
+// of the right size.
+func (u *Unfinished) kept() *volumes {
+	j := u.journal
+	if j.size == 0 {
+		return nil
+	}
+	if j.each == 0 {
+		if info, err := u.lock.Stat(); err != nil || info.Size() != j.size {
+			return nil
+		}
+		return single(u.lock, j.size)
+	}
+	v := &volumes{each: j.each, size: j.size}
+	for i := range int((j.size + j.each - 1) / j.each) {
+		f := u.findPartial(i)
+		if f == nil {
+			v.Close()
+			return nil
+		}
+		v.files = append(v.files, f)
+		begin, end := v.span(i)
+		if info, err := f.Stat(); err != nil || info.Size() != end-begin {
+			v.Close()
+			return nil
+		}
+	}
+	return v
+}
+
+// findPartial opens a partial volume wherever it is. When the bundle was being
+// given its names, a volume may have its own already, and loses it again.
+func (u *Unfinished) findPartial(i int) *os.File {
+	for dir := range u.split.Dirs {
+		path := u.volume(dir, i)
+		if f, err := os.OpenFile(path+partial, os.O_RDWR|unix.O_NOFOLLOW, 0); err == nil {
+			return f
+		}
+	}
+	for dir := range u.split.Dirs {
+		path := u.volume(dir, i)
+		if info, err := os.Lstat(path); !u.journal.whole || err != nil || !info.Mode().IsRegular() || os.Rename(path, path+partial) != nil {
+			continue
+		}
+		if f, err := os.OpenFile(path+partial, os.O_RDWR|unix.O_NOFOLLOW, 0); err == nil {
+			return f
+		}
+	}
+	return nil
+}

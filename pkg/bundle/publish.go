@@ -1,0 +1,183 @@
+package bundle
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"drayage/internal/durable"
+)
+
+// Volume says what was written of one volume.
+type Volume struct {
+	Path string `json:"path"`
+	// SHA256 is in hex, as FILE.sha256 has it.
+	SHA256 string `json:"sha256"`
+	Bytes  int64  `json:"bytes"`
+}
+
+// staged are checksums that wait for their names.
+type staged []*durable.Staged
+
+func (s staged) commit() error {
+	var errs []error
+	for _, one := range s {
+		errs = append(errs, one.Commit())
+	}
+	return errors.Join(errs...)
+}
+
+func (s staged) discard() error {
+	var errs []error
+	for _, one := range s {
+		errs = append(errs, one.Discard())
+	}
+	return errors.Join(errs...)
+}
+
+// publish brings the bundle onto the media and under its name or names. Its
+// checksums are on the media before, under names of their own, so that a medium
+// without room for them does not end with a new bundle and the checksum of an
+// old one.
+func (u *Unfinished) publish(sums []string) (staged, error) {
+	if err := u.file.Sync(); err != nil {
+		return nil, err
+	}
+	checks, err := u.stage(sums)
+	if errors.Is(err, unix.ENOSPC) { // the journal has served, and takes room
+		if err = u.journal.remove(); err == nil {
+			checks, err = u.stage(sums)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := u.rename(); err != nil {
+		return nil, errors.Join(err, checks.discard())
+	}
+	return checks, nil
+}
+
+// stage writes FILE.sha256 into each folder: the lines of what lies there.
+func (u *Unfinished) stage(sums []string) (staged, error) {
+	lines := map[string]string{}
+	for i, f := range u.file.files {
+		final := strings.TrimSuffix(f.Name(), partial)
+		lines[filepath.Dir(final)] += sums[i] + "  " + filepath.Base(final) + "\n"
+	}
+	var all staged
+	for _, dir := range u.folders() {
+		if lines[dir] == "" {
+			continue
+		}
+		s, err := durable.Stage(filepath.Join(dir, filepath.Base(u.path)+".sha256"), []byte(lines[dir]))
+		if err != nil {
+			return nil, errors.Join(err, all.discard())
+		}
+		delete(lines, dir) // a folder may be named twice
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// folders are those that the bundle's files may be in.
+func (u *Unfinished) folders() []string {
+	if u.split.Size == 0 {
+		return []string{filepath.Dir(u.path)}
+	}
+	var dirs []string
+	for _, dir := range u.split.Dirs {
+		dirs = append(dirs, filepath.Clean(dir))
+	}
+	return dirs
+}
+
+// rename gives the files their names, and when all volumes have theirs, takes
+// away those of an earlier bundle of this name. Should it be cut short, the
+// journal says that all is whole and the next run begins with it.
+func (u *Unfinished) rename() error {
+	if u.split.Size > 0 {
+		u.journal.markWhole()
+	}
+	var mine []string
+	for _, f := range u.file.files {
+		final := strings.TrimSuffix(f.Name(), partial)
+		if err := os.Rename(f.Name(), final); err != nil {
+			return err
+		}
+		mine = append(mine, final)
+	}
+	if u.split.Size == 0 {
+		return nil
+	}
+	return u.sweep(mine)
+}
+
+// sweep takes away the volumes of an earlier bundle of this name, and the
+// checksums in folders that have no volume any more.
+func (u *Unfinished) sweep(mine []string) error {
+	for dir, folder := range u.split.Dirs {
+		used := slices.ContainsFunc(mine, func(m string) bool { return filepath.Dir(m) == filepath.Clean(folder) })
+		if !used {
+			if err := goneFile(filepath.Join(folder, filepath.Base(u.path)+".sha256")); err != nil {
+				return err
+			}
+		}
+		for i := range MaxVolumes {
+			if path := u.volume(dir, i); !slices.Contains(mine, path) && !u.same(path, mine) {
+				if err := goneFile(path); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// same tells whether a path leads to one of our files by another way: two
+// folders may be one.
+func (u *Unfinished) same(path string, mine []string) bool {
+	a, err := os.Lstat(path)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(mine, func(m string) bool {
+		b, err := os.Lstat(m)
+		return err == nil && os.SameFile(a, b)
+	})
+}
+
+// goneFile removes a regular file that may not be there, and leaves all else.
+func goneFile(path string) error {
+	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	return gone(path)
+}
+
+// volumesWritten says what was written of each volume, nil for one file.
+func (u *Unfinished) volumesWritten(sums []string) []Volume {
+	if u.split.Size == 0 {
+		return nil
+	}
+	var all []Volume
+	for i, f := range u.file.files {
+		begin, end := u.file.span(i)
+		all = append(all, Volume{Path: strings.TrimSuffix(f.Name(), partial), SHA256: sums[i], Bytes: end - begin})
+	}
+	return all
+}
+
+// checkSplit refuses volumes that a bundle of this size cannot have.
+func checkSplit(size, each int64) error {
+	if each == 0 || (size+each-1)/each <= MaxVolumes {
+		return nil
+	}
+	least := (size + MaxVolumes - 1) / MaxVolumes
+	return fmt.Errorf("volumes of %d bytes: the bundle has %d bytes and would take more than %d; at least %d bytes each", each, size, MaxVolumes, least)
+}

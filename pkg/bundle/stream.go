@@ -1,0 +1,134 @@
+package bundle
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/opencontainers/go-digest"
+
+	"drayage/internal/progress"
+	"drayage/pkg/manifest"
+	"drayage/pkg/oci"
+)
+
+// Stream writes the bundle of a packing list to w, from its beginning to its
+// end: the bytes that Write writes. It is for a pipe. There is nothing to go on
+// with, and a blob that is wrong ends it.
+func Stream(ctx context.Context, m *manifest.Manifest, open OpenFunc, w io.Writer, o WriteOptions) (*Written, error) {
+	l, own, err := layout(m)
+	if err != nil {
+		return nil, err
+	}
+	o.Progress.Phase("write", partBytes(l))
+	sum, err := l.Stream(ctx, w, o.opener(own, open), o.Progress)
+	if err != nil {
+		return nil, o.explain(err)
+	}
+	written := &Written{Path: "-", Root: l.Root, SHA256: sum, Bytes: l.Size, Images: len(m.Images), Blobs: len(l.Blobs)}
+	if m.Delta != nil {
+		written.Bases = m.Delta.Bases
+	}
+	return written, nil
+}
+
+// maxFront bounds what is kept of a stream to find its packing list, in bytes.
+const maxFront = oci.MaxIndex + 2*manifest.MaxSize + oci.MaxManifest + 1<<20
+
+// VerifyStream is [Verify] for a bundle that can be read only once. Damage to
+// the front ends it: without the packing list nothing is known of the rest.
+func VerifyStream(ctx context.Context, r io.Reader, root digest.Digest, p progress.Func) (*Report, error) {
+	front := &frontReader{r: r}
+	b, l, err := front.open()
+	report := &Report{Path: "-", RootChecked: root != "", Findings: []oci.Finding{}}
+	if err != nil {
+		report.RootChecked, report.Findings = false, perLine(err)
+		return report, ctx.Err()
+	}
+	if root != "" && b.Root != root {
+		return nil, &RootError{"-", b.Root, root}
+	}
+	report.Root, report.Manifest, report.Bytes, report.Blobs = b.Root, b.Manifest, l.Size, len(l.Blobs)
+	report.Signatures, report.Unsigned, report.Omitted = len(b.Manifest.Signatures), b.Manifest.Unsigned, b.Manifest.Omitted
+	report.Images = len(b.Images) - 1
+	if l.Root != b.Root {
+		report.Findings = append(report.Findings, oci.Finding{Entry: "index.json", Problem: "does not list what the packing list lists"})
+		return report, nil
+	}
+	b.Archive = l.Promise(front, b.Images)
+	if b.Manifest.Delta != nil {
+		report.Findings = append(report.Findings, b.complete()...)
+	}
+	p.Phase("verify", l.Size)
+	content, err := l.VerifyStream(ctx, front.rest(), b.Archive, p)
+	if err != nil {
+		return nil, err
+	}
+	report.Findings = merge(report.Findings, content)
+	return report, nil
+}
+
+// frontReader reads a stream at offsets, and keeps what it has read.
+type frontReader struct {
+	r      io.Reader
+	kept   []byte
+	passed bool // what follows is read by another
+}
+
+func (f *frontReader) ReadAt(b []byte, at int64) (int, error) {
+	end := at + int64(len(b))
+	if end > maxFront {
+		return 0, fmt.Errorf("the packing list is not among the first %d bytes", maxFront)
+	}
+	if more := end - int64(len(f.kept)); more > 0 {
+		if f.passed {
+			return 0, io.ErrUnexpectedEOF
+		}
+		n, err := io.CopyN((*appender)(f), f.r, more)
+		if n < more {
+			return copy(b, f.kept[min(at, int64(len(f.kept))):]), err
+		}
+	}
+	return copy(b, f.kept[at:]), nil
+}
+
+// rest reads the stream from its beginning: what was kept, as much as that is
+// when it gets there, and then what follows.
+func (f *frontReader) rest() io.Reader { return &restReader{f: f} }
+
+type restReader struct {
+	f  *frontReader
+	at int
+}
+
+func (r *restReader) Read(b []byte) (int, error) {
+	if r.at < len(r.f.kept) {
+		n := copy(b, r.f.kept[r.at:])
+		r.at += n
+		return n, nil
+	}
+	r.f.passed = true
+	return r.f.r.Read(b)
+}
+
+type appender frontReader
+
+func (a *appender) Write(b []byte) (int, error) {
+	a.kept = append(a.kept, b...)
+	return len(b), nil
+}
+
+// open reads the packing list, and the documents of a delta.
+func (f *frontReader) open() (*Bundle, *oci.Layout, error) {
+	a, err := oci.OpenFront(f, frontEntries)
+	if err != nil {
+		return nil, nil, err
+	}
+	b := &Bundle{Archive: a}
+	if b.Manifest, err = b.packingList(); err != nil {
+		return nil, nil, err
+	}
+	b.Images = withPlatforms(b.Images, b.Manifest.Images)
+	l, _, err := layout(b.Manifest)
+	return b, l, err
+}
