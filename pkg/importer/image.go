@@ -24,7 +24,8 @@ type put func(name string, size int64, content io.Reader) error
 
 // WriteImage writes one image of a bundle into w, as a tar of an OCI layout that
 // holds nothing else. Each blob is proven as it passes. index.json comes last:
-// where it is there, everything is.
+// where it is there, everything is. An image of which a delta leaves something
+// out is an error.
 func WriteImage(ctx context.Context, b *bundle.Bundle, image manifest.Image, w io.Writer) error {
 	t := tar.NewWriter(w)
 	err := writeLayout(ctx, b, image, func(name string, size int64, content io.Reader) error {
@@ -74,6 +75,9 @@ func writeLayout(ctx context.Context, b *bundle.Bundle, image manifest.Image, pu
 	if err != nil {
 		return b.Damage(err)
 	}
+	if err := checkHere(b, image, links); err != nil {
+		return err
+	}
 	for _, l := range links {
 		if err := putBlob(ctx, b, l.Descriptor, put); err != nil {
 			return b.Damage(err)
@@ -93,9 +97,32 @@ func writeLayout(ctx context.Context, b *bundle.Bundle, image manifest.Image, pu
 	return put(ocispec.ImageIndexFile, int64(len(layout.Index)), bytes.NewReader(layout.Index))
 }
 
+// checkHere refuses an image of which a delta leaves something out.
+func checkHere(b *bundle.Bundle, image manifest.Image, parts []oci.Link) error {
+	var n int
+	var bytes int64
+	for _, l := range parts {
+		if size, left := b.LeftOut(l.Descriptor.Digest); left {
+			n++
+			bytes += size
+		}
+	}
+	if n > 0 {
+		return fmt.Errorf("%s: this delta leaves out %d of its blobs, %d bytes; its base has the whole image", image.Name, n, bytes)
+	}
+	return nil
+}
+
 func putBlob(ctx context.Context, b *bundle.Bundle, d ocispec.Descriptor, put put) error {
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if _, ok := oci.KindOf(d.MediaType); ok && !b.Has(d.Digest) { // a delta may have it elsewhere than in the tar
+		raw, err := b.Archive.Manifest(d)
+		if err != nil {
+			return err
+		}
+		return put(blobs+d.Digest.Encoded(), d.Size, bytes.NewReader(raw))
 	}
 	r, err := b.Archive.Open(ctx, d)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"drayage/pkg/bundle"
 )
@@ -113,5 +114,38 @@ func TestWriteImageEndsWithItsContext(t *testing.T) {
 	cancel()
 	if err := WriteImage(ctx, b, b.Manifest.Images[1], io.Discard); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Of a delta an image is written out as long as nothing of it is left out,
+// wherever its index lies.
+func TestWriteImageOfADelta(t *testing.T) {
+	path, old := partlyWorld("linux/amd64").path(t)
+	same := partlyWorld("linux/amd64").delta(t, old, path)
+	err := WriteImage(t.Context(), same, same.Manifest.Images[0], io.Discard)
+	if err == nil || !strings.HasPrefix(err.Error(), "quay.io/acme/multi:v1: this delta leaves out 3 of its blobs, ") {
+		t.Errorf("got %v", err)
+	}
+	w := newWorld()
+	of := func(arch string, layers ...string) ocispec.Descriptor {
+		d := w.content(layers...)
+		d.Platform = &ocispec.Platform{OS: "linux", Architecture: arch}
+		return d
+	}
+	w.add("quay.io/a/registry:3", w.index(of("amd64", "one"), of("arm64", "two")))
+	w.images[0].Platforms = []string{"linux/amd64"}
+	path, old = w.path(t)
+	w.images[0].Platforms = []string{"linux/arm64"}
+	b := w.delta(t, old, path)
+	if b.Has(b.Manifest.Images[0].Descriptor.Digest) {
+		t.Fatal("the index is in the tar")
+	}
+	var out bytes.Buffer
+	if err := WriteImage(t.Context(), b, b.Manifest.Images[0], &out); err != nil {
+		t.Error(err)
+	}
+	index := b.Manifest.Images[0].Descriptor.Digest
+	if !bytes.Contains(out.Bytes(), w.blobs[index]) {
+		t.Error("its index is not in it")
 	}
 }

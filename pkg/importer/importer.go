@@ -21,6 +21,10 @@
 // first put to the test on each node, with an index that is made up: most
 // registries refuse it, and then nothing is sent there (see [SparseError]).
 //
+// Of a delta, a node is first of all asked for every blob that is left out. One
+// that lacks some is refused before anything is sent to it ([LackError]); what is
+// in another repository of the node is mounted.
+//
 // A blob that several repositories need is sent to one of them and mounted into
 // the others. There are never two writers of one blob on one registry: versions
 // of the CNCF registry before 3.1 lose that race.
@@ -149,9 +153,9 @@ func newPusher(b *bundle.Bundle, s *site.Site, n site.Node, f *fan, o PushOption
 func (p *pusher) node(ctx context.Context, b *bundle.Bundle, n site.Node, w *work) (NodeResult, error) {
 	start := time.Now()
 	defer p.fan.leave(p) // nobody waits for a node that has ended
-	err := p.probe(ctx, w.sparse)
+	mounts, err := p.ready(ctx, w)
 	if err == nil {
-		err = p.push(ctx, w)
+		err = p.push(ctx, w, mounts)
 	}
 	r := p.soFar()
 	r.Node, r.Host = n.Name, p.host.Host

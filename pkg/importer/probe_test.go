@@ -18,6 +18,10 @@ import (
 // partly has an index of three images of which one travels.
 func partly(t *testing.T) *bundle.Bundle {
 	t.Helper()
+	return partlyWorld("linux/amd64").bundle(t)
+}
+
+func partlyWorld(platforms ...string) *world {
 	w := newWorld()
 	var children []ocispec.Descriptor
 	for _, arch := range []string{"amd64", "arm64", "s390x"} {
@@ -28,9 +32,9 @@ func partly(t *testing.T) *bundle.Bundle {
 	bare := w.content("attestation")
 	bare.Platform = &ocispec.Platform{OS: "unknown", Architecture: "unknown"}
 	w.add("quay.io/acme/multi:v1", w.index(append(children, bare, children[1])...))
-	w.images[0].Platforms = []string{"linux/amd64"}
+	w.images[0].Platforms = platforms
 	w.add("quay.io/acme/one:v1", w.content("base", "one"))
-	return w.bundle(t)
+	return w
 }
 
 // lenient makes a node take indexes whose children are not there, and notes what

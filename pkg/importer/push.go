@@ -33,8 +33,11 @@ func (p *pusher) in(repo string) oci.Repository {
 }
 
 // push sends everything in its order. Each stage ends before the next begins.
-func (p *pusher) push(ctx context.Context, w *work) error {
-	err := each(ctx, p.jobs, w.blobs, p.blob)
+func (p *pusher) push(ctx context.Context, w *work, mounts []mountWork) error {
+	err := each(ctx, p.jobs, mounts, p.mount)
+	if err == nil {
+		err = each(ctx, p.jobs, w.blobs, p.blob)
+	}
 	p.fan.leave(p)
 	if err != nil {
 		return err

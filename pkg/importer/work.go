@@ -30,12 +30,18 @@ type work struct {
 	bytes int64 // of the blobs, each once
 	// sparse are indexes of which some images are not in the bundle.
 	sparse sparseWork
+	// held are blobs that a delta leaves out, sorted by digest; bases hold them.
+	held  []blobWork
+	bases []digest.Digest
+	// around are all repositories that the delta or its bases use, sorted.
+	around []string
 }
 
 // blobWork is one blob and the repositories that need it, sorted.
 type blobWork struct {
 	desc  ocispec.Descriptor
 	repos []string
+	image string // one that needs it, of those that are left out
 }
 
 // manifestWork is one index or image manifest under one name: a tag, or its digest.
@@ -57,6 +63,7 @@ func newWork(b *bundle.Bundle, r site.Repositories) (*work, error) {
 			return nil, fmt.Errorf("%s: %w", p.Image.Name, err)
 		}
 	}
+	c.around = around(b, placements, r)
 	c.splitTags()
 	if err := c.orderBlobs(); err != nil {
 		return nil, err
@@ -173,6 +180,7 @@ func (c *collector) orderBlobs() error {
 			delete(c.repos, d.Digest)
 		}
 	}
+	c.leave(c.b)
 	var errs []error
 	for _, d := range slices.Sorted(maps.Keys(c.repos)) {
 		errs = append(errs, fmt.Errorf("%s: is needed in %s and the packing list does not list it", d, strings.Join(c.repos[d], ", ")))

@@ -47,9 +47,13 @@ type repository struct {
 }
 
 // New makes a registry of a bundle, whose images stand in a site's repositories.
-// Its errors are those of places that two images want, and of image manifests
-// that the bundle does not hold.
+// A delta is refused. Its errors are those of places that two images want, and of
+// image manifests that the bundle does not hold.
 func New(b *bundle.Bundle, r site.Repositories) (*Registry, error) {
+	if d := b.Manifest.Delta; d != nil {
+		n, bytes := d.LeftOut()
+		return nil, fmt.Errorf("a delta cannot be served: it leaves out %d blobs, %d bytes, that are on nodes only", n, bytes)
+	}
 	placements, err := mirror.Placements(b.Manifest, r)
 	if err != nil {
 		return nil, err
