@@ -24,10 +24,14 @@ func buildCommand() *cli.Command {
 		Description: "Plans the image set, or takes a saved plan, and writes the bundle to FILE and its\n" +
 			"checksum to FILE.sha256. The root that it prints proves the bundle on the far side:\n" +
 			"write it down and carry it separately.\n\n" +
-			"   bundle build -c imageset.yaml --authfile pull-secret.json -o /media/usb/site.bundle.tar",
-		Flags: append(sourceFlags(),
+			"   bundle build -c imageset.yaml --authfile pull-secret.json -o /media/usb/site.bundle.tar\n" +
+			"   bundle build -c imageset.yaml --volume-size 4GiB --volume-dir /media/usb1 --volume-dir /media/usb2 -o site.bundle.tar\n" +
+			"   bundle build -c imageset.yaml --base may.bundle.tar -o /media/usb/june.bundle.tar\n" +
+			"   bundle build -c imageset.yaml -o - | ssh site 'cat > site.bundle.tar'   nothing to go on with, should it end early",
+		Flags: append(append(sourceFlags(), volumeFlags()...),
+			baseFlag(),
 			&cli.StringFlag{Name: "plan", Usage: "build what `FILE` pins, in place of -c"},
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "the bundle's `FILE`"}),
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "the bundle's `FILE`, or - for a pipe"}),
 		Action: runBuild,
 	}
 }
@@ -37,11 +41,22 @@ func runBuild(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	unfinished, err := bundle.Begin(out)
+	if out == "-" {
+		return runStream(c)
+	}
+	split, err := volumeOptions(c)
 	if err != nil {
 		return err
 	}
-	p, written, err := buildBundle(c, unfinished, filepath.Dir(out))
+	bases, err := readBases(c)
+	if err != nil {
+		return err
+	}
+	unfinished, err := bundle.BeginVolumes(out, split)
+	if err != nil {
+		return err
+	}
+	p, written, err := buildBundle(c, unfinished, spoolDir(out, split), bases)
 	if err = errors.Join(err, unfinished.Close()); err != nil {
 		return err
 	}
@@ -53,7 +68,7 @@ func runBuild(c *cli.Context) error {
 }
 
 // buildBundle plans, and writes what was planned.
-func buildBundle(c *cli.Context, unfinished *bundle.Unfinished, spool string) (*plan.Plan, *bundle.Written, error) {
+func buildBundle(c *cli.Context, unfinished *bundle.Unfinished, spool string, bases []*bundle.Base) (*plan.Plan, *bundle.Written, error) {
 	u := ui.New(os.Stderr)
 	defer u.Close()
 	source, err := newSource(c, spool, unfinished.Open)
@@ -65,7 +80,11 @@ func buildBundle(c *cli.Context, unfinished *bundle.Unfinished, spool string) (*
 	if err != nil {
 		return nil, nil, err
 	}
-	written, err := unfinished.Write(c.Context, p.Manifest, p.Content.Open, bundle.WriteOptions{
+	m, open, err := thin(c, p, bases)
+	if err != nil {
+		return nil, nil, err
+	}
+	written, err := unfinished.Write(c.Context, m, open, bundle.WriteOptions{
 		Jobs: c.Int("jobs"), Progress: u.Progress(), Owners: p.Owners(),
 	})
 	return p, written, err
@@ -90,7 +109,7 @@ func checkBuildFlags(c *cli.Context) (out string, err error) {
 		return "", cmdline.Usagef("build: --%s goes with -c: a saved plan (--plan) says all that itself", ignoredWithPlan(c))
 	}
 	if out == "-" {
-		return "", cmdline.Usagef("build: a bundle is written to its place in a file, not to standard output; give -o FILE")
+		return out, checkStream(c)
 	}
 	if info, err := os.Stat(filepath.Dir(out)); err != nil {
 		return "", &cmdline.UsageError{Err: err}
@@ -159,6 +178,9 @@ type buildResult struct {
 func printWritten(c *cli.Context, w *bundle.Written, omitted []manifest.Omission) error {
 	if c.Bool("json") {
 		return cmdline.PrintJSON(c.App.Writer, buildResult{w, omitted})
+	}
+	if err := errors.Join(printVolumes(c, w), printBases(c, w.Bases)); err != nil {
+		return err
 	}
 	_, err := fmt.Fprintf(c.App.Writer, "%s: %d images, %d blobs, %s\nroot %s\n", w.Path, w.Images, w.Blobs, ui.Bytes(w.Bytes), w.Root)
 	return err

@@ -20,18 +20,25 @@ func inspectCommand() *cli.Command {
 		ArgsUsage: "FILE",
 		Description: "Reads the front of the file and the headers, not the layers: it is quick, and it\n" +
 			"proves nothing about them. `bundle verify` does.\n\n" +
-			"   bundle inspect /media/usb/site.bundle.tar",
-		Flags: []cli.Flag{cmdline.JSONFlag},
+			"   bundle inspect /media/usb/site.bundle.tar\n" +
+			"   bundle inspect --save-manifest may.manifest may.bundle.tar   a base for later, when the bundle has left",
+		Flags: []cli.Flag{cmdline.VolumeDirFlag, saveFlag, spaceFlag, cmdline.JSONFlag},
 		Action: func(c *cli.Context) error {
 			path, err := cmdline.Arg(c, "FILE")
 			if err != nil {
 				return err
 			}
-			b, err := bundle.Open(path, "")
+			b, err := bundle.Open(path, "", cmdline.VolumeDirs(c)...)
 			if err != nil {
 				return err
 			}
 			defer b.Close()
+			if err := saveManifest(c, b); err != nil {
+				return err
+			}
+			if c.Bool("space") {
+				return printSpace(c, b)
+			}
 			return printBundle(c, path, b)
 		},
 	}
@@ -40,6 +47,7 @@ func inspectCommand() *cli.Command {
 // inspectResult is what --json prints; docs/json.md describes it.
 type inspectResult struct {
 	Path        string             `json:"path"`
+	Volumes     []string           `json:"volumes,omitempty"`
 	Root        digest.Digest      `json:"root"`
 	Bytes       int64              `json:"bytes"`
 	Images      int                `json:"images"`
@@ -55,13 +63,19 @@ func printBundle(c *cli.Context, path string, b *bundle.Bundle) error {
 	blobs, bytes := b.Blobs()
 	if c.Bool("json") {
 		return cmdline.PrintJSON(c.App.Writer, inspectResult{
-			Path: path, Root: b.Root, Bytes: b.Size(), Images: len(m.Images), Blobs: blobs, UniqueBytes: bytes, TotalBytes: m.TotalBytes(),
+			Path: path, Volumes: b.Volumes(), Root: b.Root, Bytes: b.Size(), Images: len(m.Images), Blobs: blobs, UniqueBytes: bytes, TotalBytes: m.TotalBytes(),
 			Roles: byRole(m), Manifest: m,
 		})
 	}
 	w := c.App.Writer
 	if err := printImages(w, m); err != nil {
 		return err
+	}
+	if m.Delta != nil {
+		fmt.Fprintln(c.App.Writer)
+		if err := printBases(c, m.Delta.Bases); err != nil {
+			return err
+		}
 	}
 	for _, r := range m.Releases() {
 		fmt.Fprintf(w, "\nrelease %s: %s\n", r.Release, provenance(m, r.Release))

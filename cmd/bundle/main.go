@@ -19,6 +19,6 @@ func main() {
 			"   bundle plan  -c imageset.yaml                              what would travel\n" +
 			"   bundle build -c imageset.yaml -o /media/usb/site.bundle.tar\n" +
 			"   bundle verify /media/usb/site.bundle.tar                   prove it before it leaves",
-		Commands: []*cli.Command{listCommand(), planCommand(), buildCommand(), cmdline.Verify("bundle"), inspectCommand()},
+		Commands: []*cli.Command{listCommand(), planCommand(), buildCommand(), cmdline.Verify("bundle"), inspectCommand(), diffCommand()},
 	}, os.Args))
 }

@@ -138,6 +138,9 @@ func readPlan(path string) (*manifest.Manifest, error) {
 	if err != nil {
 		return nil, &cmdline.UsageError{Err: fmt.Errorf("%s: %w", path, err)}
 	}
+	if m.Delta != nil {
+		return nil, cmdline.Usagef("%s: is the packing list of a delta and no plan", path)
+	}
 	return m, nil
 }
 

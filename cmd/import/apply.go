@@ -32,7 +32,7 @@ func applyCommand() *cli.Command {
 			"   import apply --site site.yaml --dry-run /media/usb/site.bundle.tar\n" +
 			"   import apply --site site.yaml --kubeconfig auth/kubeconfig /media/usb/site.bundle.tar",
 		Flags: []cli.Flag{
-			siteFlag, cmdline.RootFlag, cmdline.KeyFlag, cmdline.SkipFlag,
+			siteFlag, cmdline.RootFlag, cmdline.KeyFlag, cmdline.SkipFlag, cmdline.VolumeDirFlag,
 			&cli.StringFlag{Name: "kubeconfig", Usage: "the cluster's kubeconfig in `FILE`; otherwise KUBECONFIG, then ~/.kube/config"},
 			&cli.StringFlag{Name: "context", Usage: "the kubeconfig's context `NAME`; otherwise its current one"},
 			&cli.BoolFlag{Name: "yes", Usage: "do not ask"},
@@ -151,6 +151,10 @@ func releaseBytes(m *manifest.Manifest, installed string) int64 {
 	var all int64
 	for _, b := range m.Blobs {
 		all += b.Size
+	}
+	if m.Delta != nil {
+		_, left := m.Delta.LeftOut()
+		all += left
 	}
 	return min(most, all)
 }

@@ -29,7 +29,7 @@ func registryImageCommand() *cli.Command {
 			"      chroot /rootfs sh -c \"$(import registry-image --site site.yaml --receiver)\"\n" +
 			"   import registry-image --site site.yaml -o /media/usb/image FILE",
 		Flags: []cli.Flag{
-			siteFlag, cmdline.RootFlag, cmdline.KeyFlag, cmdline.SkipFlag,
+			siteFlag, cmdline.RootFlag, cmdline.KeyFlag, cmdline.SkipFlag, cmdline.VolumeDirFlag,
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "-", Usage: "a `DIR` that is not there yet, or - for a tar on standard output"},
 			&cli.BoolFlag{Name: "receiver", Usage: "print the script for the node, and take no FILE"},
 			cmdline.JSONFlag,

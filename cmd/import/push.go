@@ -27,7 +27,7 @@ func pushCommand() *cli.Command {
 			"others: the exit code is 4, and the same command again finishes the rest.\n\n" +
 			"   import push --site site.yaml /media/usb/site.bundle.tar",
 		Flags: []cli.Flag{
-			siteFlag, cmdline.RootFlag, cmdline.KeyFlag, cmdline.SkipFlag,
+			siteFlag, cmdline.RootFlag, cmdline.KeyFlag, cmdline.SkipFlag, cmdline.VolumeDirFlag,
 			&cli.StringSliceFlag{Name: "node", Usage: "only the node `NAME`; may be given several times"},
 			&cli.StringFlag{Name: "authfile", Usage: "credentials of the nodes' registries in `FILE`, in place of the site's"},
 			&cli.IntFlag{Name: "jobs", Value: 4, Usage: "how many `N` requests one node gets at a time"},

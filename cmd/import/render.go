@@ -37,7 +37,7 @@ func renderCommand() *cli.Command {
 			"With TLS the MachineConfig holds the registries' key: its file can be read by its owner only,\n" +
 			"and what goes to standard output is yours to guard.",
 		Flags: []cli.Flag{
-			siteFlag, cmdline.RootFlag, cmdline.KeyFlag, cmdline.SkipFlag,
+			siteFlag, cmdline.RootFlag, cmdline.KeyFlag, cmdline.SkipFlag, cmdline.VolumeDirFlag,
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "a `DIR`, or - for standard output"},
 			&cli.StringFlag{Name: "stage", Usage: "only the objects of one `STAGE`: nodes, mirrors or catalogs; not with -o DIR"},
 			cmdline.JSONFlag,

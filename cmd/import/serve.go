@@ -30,7 +30,7 @@ func serveCommand() *cli.Command {
 			"   import serve --plain-http /media/usb/site.bundle.tar      this machine only, without TLS",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "site", Usage: "the site's description in `FILE`, if its repositories have names of their own"},
-			cmdline.RootFlag, cmdline.KeyFlag, cmdline.SkipFlag,
+			cmdline.RootFlag, cmdline.KeyFlag, cmdline.SkipFlag, cmdline.VolumeDirFlag,
 			&cli.StringFlag{Name: "listen", Value: "127.0.0.1:5000", Usage: "the `HOST:PORT` to listen on"},
 			&cli.StringFlag{Name: "cert", Usage: "the server's certificate, and what signed it, in `FILE`"},
 			&cli.StringFlag{Name: "key", Usage: "the certificate's key in `FILE`"},

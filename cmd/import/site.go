@@ -83,11 +83,14 @@ func openBundle(c *cli.Context) (*bundle.Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
+	if path == "-" {
+		return nil, cmdline.Usagef("%s: reads a bundle by offset, in a file; only verify reads standard input", c.Command.Name)
+	}
 	root, err := cmdline.Root(c)
 	if err != nil {
 		return nil, err
 	}
-	b, err := bundle.Open(path, root)
+	b, err := bundle.Open(path, root, cmdline.VolumeDirs(c)...)
 	if err != nil {
 		return nil, err
 	}

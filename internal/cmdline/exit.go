@@ -128,6 +128,7 @@ func hint(err error) string {
 		invalid  *bundle.InvalidError
 		unsigned *signature.UnsignedError
 		attached *manifest.AttachmentError
+		tooLarge *bundle.FileSizeError
 
 		unfinished *bundle.UnfinishedError
 		file       *access.FileError
@@ -141,6 +142,10 @@ func hint(err error) string {
 		return "a key of your own is trusted with --release-key FILE"
 	case errors.As(err, &file) && errors.Is(err, fs.ErrNotExist):
 		return "`import tls` makes a CA and a certificate for a site's registries, `import htpasswd` a password"
+	case errors.As(err, &invalid) && invalid.Missing:
+		return "volumes in other folders are found with --volume-dir DIR, once for each"
+	case errors.As(err, &tooLarge):
+		return "--volume-size 4GiB splits the bundle into files that fit there"
 	case errors.As(err, &invalid):
 		return "take another copy of the bundle; verify lists all that is wrong with this one"
 	case errors.As(err, &nodes):
@@ -166,10 +171,13 @@ func nodeAdvice(err error) string {
 	var (
 		http   *oci.HTTPError
 		sparse *importer.SparseError
+		lacks  *importer.LackError
 	)
 	switch {
 	case errors.As(err, &sparse):
 		return "a registry of distribution 3 takes indexes without all platforms with `validation: {manifests: {indexes: {platforms: none}}}`; any takes a bundle built without `platforms:`"
+	case errors.As(err, &lacks):
+		return "a node without the base needs the base first, or a bundle that holds everything"
 	case errors.Is(err, oci.ErrPlainHTTP):
 		return "nodes without TLS need `plainHTTP: true` under `registry:` in the site's file"
 	case errors.As(err, &http) && (http.Status == 401 || http.Status == 403):

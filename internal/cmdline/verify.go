@@ -2,6 +2,7 @@ package cmdline
 
 import (
 	"fmt"
+	"os"
 
 	"github.com/opencontainers/go-digest"
 	"github.com/urfave/cli/v2"
@@ -34,9 +35,10 @@ func Verify(program string) *cli.Command {
 		Usage:     "prove a bundle: every byte, every reference, nothing extra",
 		ArgsUsage: "FILE",
 		Description: "Reads the whole file once and reports all that is wrong with it, each finding with\n" +
-			"the image it belongs to. With --root the bundle must also be the one that was meant.\n\n" +
+			"the image it belongs to. FILE may be -: standard input is read once. With --root the bundle\n" +
+			"must also be the one that was meant.\n\n" +
 			"   " + program + " verify --root sha256:9f86d08... /media/usb/site.bundle.tar",
-		Flags: []cli.Flag{RootFlag, KeyFlag, SkipFlag, JSONFlag},
+		Flags: []cli.Flag{RootFlag, KeyFlag, SkipFlag, VolumeDirFlag, JSONFlag},
 		Action: func(c *cli.Context) error {
 			path, err := Arg(c, "FILE")
 			if err != nil {
@@ -53,7 +55,7 @@ func Verify(program string) *cli.Command {
 
 func verify(c *cli.Context, path string, root digest.Digest) error {
 	u := ui.New(stderr(c))
-	report, err := bundle.Verify(c.Context, path, root, u.Progress())
+	report, err := verified(c, path, root, u)
 	u.Close()
 	if err != nil {
 		return err
@@ -78,7 +80,7 @@ func verify(c *cli.Context, path string, root digest.Digest) error {
 	if len(report.Findings) == 0 {
 		return nil
 	}
-	found := damagedError{&bundle.InvalidError{Path: path, Findings: report.Findings}, nil}
+	found := damagedError{&bundle.InvalidError{Path: path, Findings: report.Findings, Missing: report.Missing}, nil}
 	if !damaged { // another copy would be no better
 		found.cause = errUntrusted
 	}
@@ -99,6 +101,14 @@ func (e damagedError) Error() string {
 }
 
 func (e damagedError) Unwrap() error { return e.InvalidError }
+
+// verified proves a file, or what comes through standard input.
+func verified(c *cli.Context, path string, root digest.Digest, u *ui.UI) (*bundle.Report, error) {
+	if path == "-" {
+		return bundle.VerifyStream(c.Context, os.Stdin, root, u.Progress())
+	}
+	return bundle.Verify(c.Context, path, root, u.Progress(), VolumeDirs(c)...)
+}
 
 func printReport(c *cli.Context, r *bundle.Report) {
 	w := c.App.Writer
