@@ -126,7 +126,7 @@ func pushWork(ctx context.Context, b *bundle.Bundle, s *site.Site, work *work, f
 	var g errgroup.Group // each node's error is kept beside it: none stops the others
 	for i, n := range o.Nodes {
 		g.Go(func() error {
-			results[i], errs[i] = pushers[i].node(ctx, b, n, work)
+			results[i], errs[i] = pushers[i].node(ctx, b.Damage, n, work)
 			return nil
 		})
 	}
@@ -158,8 +158,8 @@ func newPusher(b *bundle.Bundle, s *site.Site, n site.Node, f *fan, o PushOption
 	}
 }
 
-// node fills a node and says how it fared.
-func (p *pusher) node(ctx context.Context, b *bundle.Bundle, n site.Node, w *work) (NodeResult, error) {
+// node fills a node and says how it fared. damage tells the source's errors apart.
+func (p *pusher) node(ctx context.Context, damage func(error) error, n site.Node, w *work) (NodeResult, error) {
 	start := time.Now()
 	defer p.fan.leave(p) // nobody waits for a node that has ended
 	err := p.probe(ctx, w.sparse)
@@ -173,7 +173,7 @@ func (p *pusher) node(ctx context.Context, b *bundle.Bundle, n site.Node, w *wor
 	case errors.Is(err, context.Canceled):
 		r.Error = "cancelled"
 	case err != nil:
-		err = b.Damage(err)
+		err = damage(err)
 		r.Error = err.Error()
 		p.report.Note(n.Name, "stopped; see below") // with all nodes' errors, each once
 		err = fmt.Errorf("%s: %w", n.Name, err)

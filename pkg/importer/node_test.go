@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -75,6 +77,8 @@ func (n *node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case ok && path == "":
 		w.WriteHeader(http.StatusOK)
+	case path == "_catalog", strings.HasSuffix(path, "/tags/list"):
+		n.list(w, strings.TrimSuffix(path, "/tags/list"))
 	case strings.Contains(path, "/blobs/uploads/"):
 		repo, _, _ := strings.Cut(path, "/blobs/uploads/")
 		n.upload(w, r, repo)
@@ -87,6 +91,22 @@ func (n *node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.NotFound(w, r)
 	}
+}
+
+// list answers with all tags of a repository, or with all repositories.
+func (n *node) list(w http.ResponseWriter, repo string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	repos, tags := map[string]bool{}, []string{}
+	for key := range n.manifests {
+		if at, tag, ok := strings.Cut(key, ":"); ok && !strings.Contains(at, "@") {
+			repos[at] = true
+			if at == repo {
+				tags = append(tags, tag)
+			}
+		}
+	}
+	json.NewEncoder(w).Encode(map[string]any{"repositories": slices.Collect(maps.Keys(repos)), "tags": tags})
 }
 
 func (n *node) fault(format string, a ...any) {

@@ -2,6 +2,7 @@ package importer
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync"
 
@@ -17,6 +18,7 @@ type pusher struct {
 	client  *oci.Client
 	archive *oci.Archive
 	fan     *fan
+	others  *others        // where content comes from when there is no archive
 	host    oci.Repository // Path is filled in by in()
 	jobs    int
 	report  progress.Func
@@ -148,11 +150,20 @@ func (p *pusher) bring(ctx context.Context, d ocispec.Descriptor, repo, from str
 // send uploads a blob. The bar counts it when counted says so: exactly its size
 // when it is there, however often it had to be sent.
 func (p *pusher) send(ctx context.Context, d ocispec.Descriptor, repo string, counted bool) error {
+	err := p.sendOnce(ctx, d, repo, counted)
+	// What one node has damaged another one has not.
+	for n := 1; p.others != nil && n < len(p.others.inv.hosts) && errors.As(err, new(*sourceError)) && ctx.Err() == nil; n++ {
+		err = p.sendOnce(ctx, d, repo, counted)
+	}
+	return err
+}
+
+func (p *pusher) sendOnce(ctx context.Context, d ocispec.Descriptor, repo string, counted bool) error {
 	var last *countedReader
 	err := p.client.PutBlob(ctx, p.in(repo), d, func() (io.ReadCloser, error) {
 		// The first attempt shares its reading with the other nodes.
-		open := p.archive.Open
-		if last == nil && counted {
+		open := p.open
+		if last == nil && counted && p.others == nil {
 			open = func(ctx context.Context, d ocispec.Descriptor) (io.ReadCloser, error) { return p.fan.open(ctx, p, d) }
 		}
 		if last != nil { // what it reported did not count
@@ -169,11 +180,21 @@ func (p *pusher) send(ctx context.Context, d ocispec.Descriptor, repo string, co
 		return last, nil
 	})
 	if err != nil {
+		if p.others != nil && last != nil {
+			last.end(0)
+		}
 		return err
 	}
 	last.end(d.Size) // a registry may answer before it has read to the end
 	p.count(func(r *NodeResult) { r.Sent++ })
 	return nil
+}
+
+func (p *pusher) open(ctx context.Context, d ocispec.Descriptor) (io.ReadCloser, error) {
+	if p.others != nil {
+		return p.others.open(ctx, p.client, d)
+	}
+	return p.archive.Open(ctx, d)
 }
 
 // countedReader counts what goes over the wire. The client may still read from
