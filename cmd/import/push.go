@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"text/tabwriter"
 
@@ -99,7 +100,16 @@ func printPush(c *cli.Context, b *bundle.Bundle, results []importer.NodeResult) 
 	if c.Bool("json") {
 		return cmdline.PrintJSON(c.App.Writer, pushResult{b.Root, results})
 	}
-	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
+	if err := printNodes(c.App.Writer, results); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(c.App.Writer, "root %s\n", b.Root)
+	return err
+}
+
+// printNodes is the table of nodes that were filled.
+func printNodes(out io.Writer, results []importer.NodeResult) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "NODE\tREGISTRY\tIMAGES\tSENT\tSECONDS\tSTATE")
 	for _, r := range results {
 		state := "whole"
@@ -111,9 +121,5 @@ func printPush(c *cli.Context, b *bundle.Bundle, results []importer.NodeResult) 
 		}
 		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%.1f\t%s\n", r.Node, r.Host, r.Images, ui.Bytes(r.BytesSent), r.Seconds, state)
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(c.App.Writer, "root %s\n", b.Root)
-	return err
+	return w.Flush()
 }

@@ -18,8 +18,6 @@ const (
 	maxListed = 100_000
 	// maxPage bounds one page of a list, in bytes.
 	maxPage = 8 << 20
-	// pageLength is how many names are asked for at once.
-	pageLength = "1000"
 )
 
 // nextPage is the Link header of a list that goes on.
@@ -53,7 +51,9 @@ func (c *Client) Tags(ctx context.Context, r Repository) ([]string, error) {
 
 func (c *Client) list(ctx context.Context, r Repository, path string, read func([]byte) ([]string, error)) ([]string, error) {
 	var all []string
-	query := "n=" + pageLength
+	// How many names come at once is left to the registry: one that allows fewer
+	// than it is asked for refuses to answer.
+	query := ""
 	for last := ""; ; {
 		var raw []byte
 		var next string
