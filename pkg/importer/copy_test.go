@@ -78,6 +78,7 @@ func TestAnySourceThatHasItWillDo(t *testing.T) {
 			})
 		}, ""},
 		"damaged a manifest": {func(n *node) { n.raw[n.tag("acme/two:v1")] = []byte("{}") }, ""},
+		"is empty":           {func(n *node) { clear(n.manifests) }, ": shows no images; left out"},
 		"is down":            {func(n *node) { n.server.Close() }, "connection refused; left out"},
 	} {
 		for i := range 2 {
@@ -133,7 +134,7 @@ func TestNobodyIsThereToCopyFrom(t *testing.T) {
 	if err != nil || !slices.ContainsFunc(result.Warnings, func(w string) bool { return strings.HasPrefix(w, "only node2 says") }) {
 		t.Errorf("one is left: %v, %+v", err, result)
 	}
-	nodes[1].server.Close()
+	clear(nodes[1].manifests)
 	if result, err := copyTo(t, s); err == nil || result.Whole || !strings.Contains(err.Error(), "node3: no other node of the site answers") {
 		t.Errorf("%v: %+v", err, result)
 	}

@@ -88,6 +88,9 @@ func namesOn(ctx context.Context, client *oci.Client, jobs int, host oci.Reposit
 		}
 		return nil
 	})
+	if err == nil && len(found) == 0 { // empty, or it does not show what it has
+		err = fmt.Errorf("%s: shows no images", host.Host)
+	}
 	return found, err
 }
 
