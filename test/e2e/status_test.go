@@ -188,6 +188,25 @@ func TestStatusOfANodeThatIsDown(t *testing.T) {
 	}
 }
 
+// With TLS the days that a certificate has left are told, and a password is asked for.
+func TestStatusOfGuardedRegistries(t *testing.T) {
+	dir, files := prepared(t)
+	guarded(t, dir, files, nil)
+	good(t, dir, "import", "push", "--site", "site.yaml", "site.tar")
+	out := good(t, dir, "import", "status", "--site", "site.yaml", "site.tar")
+	if strings.Count(out, " days ") != 2 || strings.Count(out, " whole\n") != 2 || strings.Count(out, "catalogs: olm-mirror/redhat-operator-index") != 2 {
+		t.Errorf("printed:\n%s", out)
+	}
+	if out := good(t, dir, "import", "repair", "--site", "site.yaml", "--node", "node2", "--from-nodes"); strings.Count(out, " whole\n") != 1 {
+		t.Errorf("printed:\n%s", out)
+	}
+	write(t, dir, "auth/password", "another\n")
+	r := bad(t, 4, "node1: ", dir, "import", "status", "--site", "site.yaml", "site.tar")
+	if !strings.Contains(r.err, ": 401 ") || !strings.Contains(r.err, "registry.auth in the site's file") {
+		t.Errorf("printed:\n%s%s", r.out, r.err)
+	}
+}
+
 // A replaced node is empty. From the others it gets what the bundle would give it.
 func TestAReplacedNode(t *testing.T) {
 	for _, from := range []string{"site.tar", "--from-nodes"} {
@@ -203,6 +222,7 @@ func TestAReplacedNode(t *testing.T) {
 				t.Errorf("printed:\n%s", out)
 			}
 			statusOf(t, 0, dir, "--deep", "site.tar")
+			pullAll(t, dir, empty.Addr())
 			if err := empty.ClearRequests(); err != nil {
 				t.Fatal(err)
 			}
