@@ -172,8 +172,12 @@ func nodeAdvice(err error) string {
 		http   *oci.HTTPError
 		sparse *importer.SparseError
 		lacks  *importer.LackError
+		state  *importer.StateError
 	)
+	_ = errors.As(err, &state)
 	switch {
+	case state != nil && len(state.State.Damaged) > 0:
+		return damageAdvice(state.State)
 	case errors.As(err, &sparse):
 		return "a registry of distribution 3 takes indexes without all platforms with `validation: {manifests: {indexes: {platforms: none}}}`; any takes a bundle built without `platforms:`"
 	case errors.As(err, &lacks):
@@ -185,7 +189,20 @@ func nodeAdvice(err error) string {
 	case oci.CertificateError(err):
 		return "registry.tls.ca in the site's file has to be the CA of the certificate that the nodes have; `import tls --renew` makes a new certificate"
 	}
+	switch {
+	case state != nil && !state.State.Reachable:
+		return "see whether the registry on " + state.State.Node + " runs and can be reached from here"
+	case state != nil:
+		return "`import push`, or `import repair --node " + state.State.Node + "`, brings what is missing"
+	}
 	return "the same command again finishes the rest"
+}
+
+// damageAdvice: distribution keeps a blob that it has, whatever is sent.
+func damageAdvice(s importer.NodeState) string {
+	hex := s.Damaged[0].Encoded()
+	return fmt.Sprintf("a registry does not replace what it has: on %s remove docker/registry/v2/blobs/sha256/%.2s/%s/data below its storage folder (%d damaged in all), then `import repair --node %s`",
+		s.Node, hex, hex, len(s.Damaged), s.Node)
 }
 
 // loginName is the name by which credentials for a host are kept.

@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -28,6 +30,7 @@ type node struct {
 	mu        sync.Mutex
 	blobs     map[string]int64              // repository@digest -> size
 	manifests map[string]ocispec.Descriptor // repository@digest or repository:tag
+	raw       map[digest.Digest][]byte      // content, once for all repositories
 	requests  []string                      // those that were answered, without HEAD
 	asked     int                           // HEAD requests
 	writers   map[digest.Digest]int         // writes under way
@@ -40,7 +43,7 @@ type node struct {
 }
 
 func newNode(t *testing.T) *node {
-	n := &node{t: t, blobs: map[string]int64{}, manifests: map[string]ocispec.Descriptor{}, writers: map[digest.Digest]int{}}
+	n := &node{t: t, blobs: map[string]int64{}, manifests: map[string]ocispec.Descriptor{}, writers: map[digest.Digest]int{}, raw: map[digest.Digest][]byte{}}
 	n.server = httptest.NewServer(n)
 	t.Cleanup(func() {
 		n.server.Close()
@@ -74,6 +77,8 @@ func (n *node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case ok && path == "":
 		w.WriteHeader(http.StatusOK)
+	case path == "_catalog", strings.HasSuffix(path, "/tags/list"):
+		n.list(w, strings.TrimSuffix(path, "/tags/list"))
 	case strings.Contains(path, "/blobs/uploads/"):
 		repo, _, _ := strings.Cut(path, "/blobs/uploads/")
 		n.upload(w, r, repo)
@@ -86,6 +91,22 @@ func (n *node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.NotFound(w, r)
 	}
+}
+
+// list answers with all tags of a repository, or with all repositories.
+func (n *node) list(w http.ResponseWriter, repo string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	repos, tags := map[string]bool{}, []string{}
+	for key := range n.manifests {
+		if at, tag, ok := strings.Cut(key, ":"); ok && !strings.Contains(at, "@") {
+			repos[at] = true
+			if at == repo {
+				tags = append(tags, tag)
+			}
+		}
+	}
+	json.NewEncoder(w).Encode(map[string]any{"repositories": slices.Collect(maps.Keys(repos)), "tags": tags})
 }
 
 func (n *node) fault(format string, a ...any) {
@@ -102,11 +123,14 @@ func (n *node) blob(w http.ResponseWriter, r *http.Request, repo string, d diges
 	defer n.mu.Unlock()
 	n.asked++
 	size, ok := n.blobs[repo+"@"+d.String()]
-	if r.Method != http.MethodHead || !ok {
+	if !ok {
 		http.NotFound(w, r)
 		return
 	}
 	w.Header().Set("Content-Length", fmt.Sprint(size))
+	if r.Method == http.MethodGet {
+		w.Write(n.raw[d])
+	}
 }
 
 func (n *node) upload(w http.ResponseWriter, r *http.Request, repo string) {
@@ -156,7 +180,7 @@ func (n *node) putBlob(w http.ResponseWriter, r *http.Request, repo string, d di
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.blobs[repo+"@"+d.String()] = int64(len(raw))
+	n.blobs[repo+"@"+d.String()], n.raw[d] = int64(len(raw)), raw
 	n.did("blob " + repo + "@" + d.String())
 	w.WriteHeader(http.StatusCreated)
 }
@@ -183,6 +207,10 @@ func (n *node) manifest(w http.ResponseWriter, r *http.Request, repo, ref string
 	}
 	w.Header().Set("Docker-Content-Digest", d.Digest.String())
 	w.Header().Set("Content-Type", d.MediaType)
+	w.Header().Set("Content-Length", fmt.Sprint(d.Size))
+	if r.Method == http.MethodGet {
+		w.Write(n.raw[d.Digest])
+	}
 }
 
 func (n *node) putManifest(w http.ResponseWriter, r *http.Request, repo, ref string) {
@@ -209,6 +237,7 @@ func (n *node) putManifest(w http.ResponseWriter, r *http.Request, repo, ref str
 			return
 		}
 	}
+	n.raw[d.Digest] = raw
 	n.manifests[repo+"@"+d.Digest.String()] = d
 	n.manifests[separated(repo, ref)] = d
 	what := "tag "

@@ -73,6 +73,7 @@ func (l *lenient) on(n *node) {
 			n.mu.Lock()
 			defer n.mu.Unlock()
 			d := described(raw)
+			n.raw[d.Digest] = raw
 			n.manifests[repo+"@"+d.Digest.String()], n.manifests[separated(repo, ref)] = d, d
 		}
 		w.WriteHeader(http.StatusCreated)

@@ -2,6 +2,7 @@ package importer
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync"
 
@@ -17,12 +18,14 @@ type pusher struct {
 	client  *oci.Client
 	archive *oci.Archive
 	fan     *fan
+	others  *others        // where content comes from when there is no archive
 	host    oci.Repository // Path is filled in by in()
 	jobs    int
 	report  progress.Func
 
 	mu     sync.Mutex
 	result NodeResult
+	wrote  bool // a manifest or a tag
 }
 
 // in is a repository on this node.
@@ -53,11 +56,20 @@ func (p *pusher) push(ctx context.Context, w *work, mounts []mountWork) error {
 	return each(ctx, p.jobs, w.tags, p.tagged)
 }
 
-// tagged sets the tags of one digest, one after the other.
+// tagged sets the tags of one digest, one after the other. A cluster pulls by
+// digest, so where a tag is there already its digest is asked for as well.
 func (p *pusher) tagged(ctx context.Context, tags []manifestWork) error {
+	asked := map[string]bool{}
 	for _, t := range tags {
-		if err := p.manifest(ctx, t); err != nil {
+		put, err := p.put(ctx, t)
+		if err != nil {
 			return err
+		}
+		if d := t.desc.Digest.String(); !put && !asked[t.repo] {
+			asked[t.repo], t.ref = true, d
+			if err := p.manifest(ctx, t); err != nil {
+				return err
+			}
 		}
 		p.count(func(r *NodeResult) { r.Images++ })
 	}
@@ -141,11 +153,20 @@ func (p *pusher) bring(ctx context.Context, d ocispec.Descriptor, repo, from str
 // send uploads a blob. The bar counts it when counted says so: exactly its size
 // when it is there, however often it had to be sent.
 func (p *pusher) send(ctx context.Context, d ocispec.Descriptor, repo string, counted bool) error {
+	err := p.sendOnce(ctx, d, repo, counted)
+	// What one node has damaged another one has not.
+	for n := 1; p.others != nil && n < len(p.others.inv.hosts) && errors.As(err, new(*sourceError)) && ctx.Err() == nil; n++ {
+		err = p.sendOnce(ctx, d, repo, counted)
+	}
+	return err
+}
+
+func (p *pusher) sendOnce(ctx context.Context, d ocispec.Descriptor, repo string, counted bool) error {
 	var last *countedReader
 	err := p.client.PutBlob(ctx, p.in(repo), d, func() (io.ReadCloser, error) {
 		// The first attempt shares its reading with the other nodes.
-		open := p.archive.Open
-		if last == nil && counted {
+		open := p.open
+		if last == nil && counted && p.others == nil {
 			open = func(ctx context.Context, d ocispec.Descriptor) (io.ReadCloser, error) { return p.fan.open(ctx, p, d) }
 		}
 		if last != nil { // what it reported did not count
@@ -162,11 +183,21 @@ func (p *pusher) send(ctx context.Context, d ocispec.Descriptor, repo string, co
 		return last, nil
 	})
 	if err != nil {
+		if p.others != nil && last != nil {
+			last.end(0)
+		}
 		return err
 	}
 	last.end(d.Size) // a registry may answer before it has read to the end
 	p.count(func(r *NodeResult) { r.Sent++ })
 	return nil
+}
+
+func (p *pusher) open(ctx context.Context, d ocispec.Descriptor) (io.ReadCloser, error) {
+	if p.others != nil {
+		return p.others.open(ctx, p.client, d)
+	}
+	return p.archive.Open(ctx, d)
 }
 
 // countedReader counts what goes over the wire. The client may still read from
@@ -205,9 +236,17 @@ func (c *countedReader) end(n int64) {
 
 // manifest puts a manifest where it is not yet.
 func (p *pusher) manifest(ctx context.Context, m manifestWork) error {
-	have, err := p.client.ManifestDigest(ctx, p.in(m.repo), m.ref)
-	if err != nil || have == m.desc.Digest {
-		return err
+	_, err := p.put(ctx, m)
+	return err
+}
+
+func (p *pusher) put(ctx context.Context, m manifestWork) (written bool, err error) {
+	have, _, err := p.client.StatManifest(ctx, p.in(m.repo), m.ref)
+	if err != nil || have.Digest == m.desc.Digest && (have.Size < 0 || have.Size == m.desc.Size) {
+		return false, err
 	}
-	return p.client.PutManifest(ctx, p.in(m.repo), m.ref, m.desc.MediaType, m.raw)
+	p.mu.Lock()
+	p.wrote = true
+	p.mu.Unlock()
+	return true, p.client.PutManifest(ctx, p.in(m.repo), m.ref, m.desc.MediaType, m.raw)
 }

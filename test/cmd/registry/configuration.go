@@ -24,6 +24,7 @@ func (o options) configuration() (*configuration.Configuration, error) {
 		"delete":     configuration.Parameters{"enabled": o.delete},
 	}}
 	c.HTTP.Addr = o.addr
+	c.Catalog.MaxEntries = 1000 // as of a file that does not say it
 	if o.sparse {
 		c.Validation.Manifests.Indexes.Platforms = "none"
 	}
