@@ -28,6 +28,7 @@ type node struct {
 	mu        sync.Mutex
 	blobs     map[string]int64              // repository@digest -> size
 	manifests map[string]ocispec.Descriptor // repository@digest or repository:tag
+	raw       map[digest.Digest][]byte      // content, once for all repositories
 	requests  []string                      // those that were answered, without HEAD
 	asked     int                           // HEAD requests
 	writers   map[digest.Digest]int         // writes under way
@@ -40,7 +41,7 @@ type node struct {
 }
 
 func newNode(t *testing.T) *node {
-	n := &node{t: t, blobs: map[string]int64{}, manifests: map[string]ocispec.Descriptor{}, writers: map[digest.Digest]int{}}
+	n := &node{t: t, blobs: map[string]int64{}, manifests: map[string]ocispec.Descriptor{}, writers: map[digest.Digest]int{}, raw: map[digest.Digest][]byte{}}
 	n.server = httptest.NewServer(n)
 	t.Cleanup(func() {
 		n.server.Close()
@@ -102,11 +103,14 @@ func (n *node) blob(w http.ResponseWriter, r *http.Request, repo string, d diges
 	defer n.mu.Unlock()
 	n.asked++
 	size, ok := n.blobs[repo+"@"+d.String()]
-	if r.Method != http.MethodHead || !ok {
+	if !ok {
 		http.NotFound(w, r)
 		return
 	}
 	w.Header().Set("Content-Length", fmt.Sprint(size))
+	if r.Method == http.MethodGet {
+		w.Write(n.raw[d])
+	}
 }
 
 func (n *node) upload(w http.ResponseWriter, r *http.Request, repo string) {
@@ -156,7 +160,7 @@ func (n *node) putBlob(w http.ResponseWriter, r *http.Request, repo string, d di
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.blobs[repo+"@"+d.String()] = int64(len(raw))
+	n.blobs[repo+"@"+d.String()], n.raw[d] = int64(len(raw)), raw
 	n.did("blob " + repo + "@" + d.String())
 	w.WriteHeader(http.StatusCreated)
 }
@@ -183,6 +187,10 @@ func (n *node) manifest(w http.ResponseWriter, r *http.Request, repo, ref string
 	}
 	w.Header().Set("Docker-Content-Digest", d.Digest.String())
 	w.Header().Set("Content-Type", d.MediaType)
+	w.Header().Set("Content-Length", fmt.Sprint(d.Size))
+	if r.Method == http.MethodGet {
+		w.Write(n.raw[d.Digest])
+	}
 }
 
 func (n *node) putManifest(w http.ResponseWriter, r *http.Request, repo, ref string) {
@@ -209,6 +217,7 @@ func (n *node) putManifest(w http.ResponseWriter, r *http.Request, repo, ref str
 			return
 		}
 	}
+	n.raw[d.Digest] = raw
 	n.manifests[repo+"@"+d.Digest.String()] = d
 	n.manifests[separated(repo, ref)] = d
 	what := "tag "

@@ -28,6 +28,9 @@ type work struct {
 	// tags come in groups of one digest: a tag is a write of its manifest too.
 	tags  [][]manifestWork
 	bytes int64 // of the blobs, each once
+	// images are the names on the node, each with all that it consists of: the
+	// name as repository:tag first, then repository@digest. A name may come twice.
+	images [][]string
 	// sparse are indexes of which some images are not in the bundle.
 	sparse sparseWork
 }
@@ -76,7 +79,9 @@ type collector struct {
 
 func (c *collector) place(p mirror.Placement) error {
 	root := oci.Root{Descriptor: p.Image.Descriptor, Platforms: p.Image.Platforms}
+	image := []string{p.Repository + ":" + p.Tag}
 	err := oci.Walk(root, c.b.Archive.Manifest, func(l oci.Link) {
+		image = append(image, p.Repository+"@"+l.Descriptor.Digest.String())
 		if l.Kind != oci.KindIndex && l.Kind != oci.KindManifest {
 			c.need(l.Descriptor.Digest, p.Repository)
 		}
@@ -84,6 +89,7 @@ func (c *collector) place(p mirror.Placement) error {
 	if err != nil {
 		return err
 	}
+	c.images = append(c.images, image)
 	raw, err := c.children(p.Repository, root, root.Descriptor)
 	if err != nil {
 		return err

@@ -77,28 +77,14 @@ func checkAnswer(r Repository, ref string, desc ocispec.Descriptor, header strin
 // ManifestDigest asks which digest a tag or digest stands for on a registry.
 // Empty means that the registry does not have it.
 func (c *Client) ManifestDigest(ctx context.Context, r Repository, ref string) (digest.Digest, error) {
-	req := request(http.MethodHead, r.Path, "manifests/"+ref)
-	req.Header.Set("Accept", accepted)
-	resp, err := c.head(ctx, r, req)
-	if err != nil || resp == nil {
-		return "", err
-	}
-	d := digest.Digest(resp.Header.Get("Docker-Content-Digest"))
-	if d.Validate() == nil {
-		return d, nil
-	}
-	// The registry has it and does not say which one it is.
-	desc, _, err := c.Manifest(ctx, r, ref)
+	desc, _, err := c.StatManifest(ctx, r, ref)
 	return desc.Digest, err
 }
 
 // HasBlob asks whether a repository holds a blob of just this size.
 func (c *Client) HasBlob(ctx context.Context, r Repository, d ocispec.Descriptor) (bool, error) {
-	resp, err := c.head(ctx, r, request(http.MethodHead, r.Path, "blobs/"+d.Digest.String()))
-	if err != nil || resp == nil {
-		return false, err
-	}
-	return resp.ContentLength == d.Size, nil
+	size, found, err := c.StatBlob(ctx, r, d.Digest)
+	return found && size == d.Size, err
 }
 
 // head returns nil for what is not there.
