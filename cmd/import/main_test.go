@@ -168,7 +168,8 @@ func TestRenderedToStandardOutput(t *testing.T) {
 func TestPushResultsArePrinted(t *testing.T) {
 	b := &bundle.Bundle{Archive: &oci.Archive{Root: "sha256:1"}}
 	results := []importer.NodeResult{
-		{Node: "node1", Host: "10.0.0.1:5000", Images: 8, BytesSent: 2_000_000, Seconds: 1.25},
+		{Node: "node1", Host: "10.0.0.1:5000", Whole: true, Images: 8, BytesSent: 2_000_000, Seconds: 1.25},
+		{Node: "node3", Host: "10.0.0.3:5000", Images: 8},
 		{Node: "node2", Host: "10.0.0.2:5000", Error: "10.0.0.2:5000: connection refused"},
 	}
 	command := func() *cli.Command {
@@ -176,6 +177,7 @@ func TestPushResultsArePrinted(t *testing.T) {
 	}
 	const want = "NODE   REGISTRY       IMAGES  SENT  SECONDS  STATE\n" +
 		"node1  10.0.0.1:5000  8       2MB   1.2      whole\n" +
+		"node3  10.0.0.3:5000  8       0B    0.0      filled, not checked\n" +
 		"node2  10.0.0.2:5000  0       0B    0.0      NOT WHOLE\n" +
 		"root sha256:1\n"
 	if out, _, err := run(command()); err != nil || out != want {

@@ -23,7 +23,8 @@ func pushCommand() *cli.Command {
 		Usage:     "fill the registries of all nodes at once, straight from the file",
 		ArgsUsage: "FILE",
 		Description: "What a node has already is not sent again. A node that is down does not stop the\n" +
-			"others: the exit code is 4, and the same command again finishes the rest.\n\n" +
+			"others: the exit code is 4, and the same command again finishes the rest. In the end\n" +
+			"every node is asked for all of it: only then it is whole.\n\n" +
 			"   import push --site site.yaml /media/usb/site.bundle.tar",
 		Flags: []cli.Flag{
 			siteFlag, cmdline.RootFlag, cmdline.KeyFlag, cmdline.SkipFlag,
@@ -31,6 +32,8 @@ func pushCommand() *cli.Command {
 			&cli.StringFlag{Name: "authfile", Usage: "credentials of the nodes' registries in `FILE`, in place of the site's"},
 			&cli.IntFlag{Name: "jobs", Value: 4, Usage: "how many `N` requests one node gets at a time"},
 			&cli.DurationFlag{Name: "timeout", Value: oci.DefaultTimeout, Usage: "give up on a node that is silent for this `TIME`"},
+			&cli.BoolFlag{Name: "deep", Usage: "read everything back from the nodes and hash it"},
+			&cli.BoolFlag{Name: "no-check", Usage: "do not ask the nodes whether all is there in the end"},
 			cmdline.JSONFlag,
 		},
 		Action: runPush,
@@ -38,6 +41,9 @@ func pushCommand() *cli.Command {
 }
 
 func runPush(c *cli.Context) error {
+	if c.Bool("deep") && c.Bool("no-check") {
+		return cmdline.Usagef("--deep, --no-check: one says to read everything back, the other to ask for nothing")
+	}
 	s, nodes, client, err := pushTargets(c)
 	if err != nil {
 		return err
@@ -48,8 +54,9 @@ func runPush(c *cli.Context) error {
 	}
 	defer b.Close()
 	u := ui.New(os.Stderr)
-	results, err := importer.Push(c.Context, b, s, importer.PushOptions{
-		Client: client, Nodes: nodes, Jobs: c.Int("jobs"), Progress: u.Progress(),
+	results, err := importer.Fill(c.Context, b, s, importer.FillOptions{
+		PushOptions: importer.PushOptions{Client: client, Nodes: nodes, Jobs: c.Int("jobs"), Progress: u.Progress()},
+		NoCheck:     c.Bool("no-check"), Deep: c.Bool("deep"),
 	})
 	u.Close()
 	if results == nil {
@@ -96,8 +103,11 @@ func printPush(c *cli.Context, b *bundle.Bundle, results []importer.NodeResult) 
 	fmt.Fprintln(w, "NODE\tREGISTRY\tIMAGES\tSENT\tSECONDS\tSTATE")
 	for _, r := range results {
 		state := "whole"
-		if r.Error != "" {
+		switch {
+		case r.Error != "":
 			state = "NOT WHOLE"
+		case !r.Whole:
+			state = "filled, not checked"
 		}
 		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%.1f\t%s\n", r.Node, r.Host, r.Images, ui.Bytes(r.BytesSent), r.Seconds, state)
 	}

@@ -13,6 +13,11 @@
 // manifests by digest, tags by what they point at. So a second run costs only
 // questions, and a run that was cut goes on where it was cut.
 //
+// Nobody has to believe a push: [Check] asks every node for everything, and with
+// Deep reads it back; [Fill] does both. A registry keeps a content once, and one
+// that has a blob does not take it again, even if it is damaged: such a blob has
+// to be removed on the node.
+//
 // Nodes that are equally fast read each blob once between them; one that is slow,
 // hangs or is gone holds the others up for a second or two and no longer, and
 // reads by itself from then on.
@@ -55,8 +60,11 @@ type PushOptions struct {
 type NodeResult struct {
 	Node string `json:"node"`
 	Host string `json:"host"`
+	// Whole says that everything was asked for and is there: by Push alone where
+	// nothing had to be written, otherwise by a check that follows; see [Fill].
+	Whole bool `json:"whole"`
 	// Images is how many images stand on the node under their names, all of
-	// them when Error is empty.
+	// them when Push ended without an error.
 	Images int `json:"images"`
 	// Sent, Mounted and Present count blobs by what had to be done; a blob that
 	// two repositories need counts twice.
@@ -95,12 +103,17 @@ func Push(ctx context.Context, b *bundle.Bundle, s *site.Site, o PushOptions) ([
 }
 
 func pushThroughFan(ctx context.Context, b *bundle.Bundle, s *site.Site, f *fan, o PushOptions) ([]NodeResult, error) {
-	if o.Jobs <= 0 {
-		o.Jobs = 4
-	}
 	work, err := newWork(b, s.Repositories)
 	if err != nil {
 		return nil, b.Damage(err)
+	}
+	return pushWork(ctx, b, s, work, f, o)
+}
+
+// pushWork is Push for work that is known.
+func pushWork(ctx context.Context, b *bundle.Bundle, s *site.Site, work *work, f *fan, o PushOptions) ([]NodeResult, error) {
+	if o.Jobs <= 0 {
+		o.Jobs = 4
 	}
 	o.Progress.Phase("push", work.bytes*int64(len(o.Nodes)))
 	pushers := make([]*pusher, len(o.Nodes))
@@ -165,7 +178,8 @@ func (p *pusher) node(ctx context.Context, b *bundle.Bundle, n site.Node, w *wor
 		p.report.Note(n.Name, "stopped; see below") // with all nodes' errors, each once
 		err = fmt.Errorf("%s: %w", n.Name, err)
 	default:
-		p.report.Note(n.Name, fmt.Sprintf("done: %d images whole, %d blobs sent, %d mounted, %d there already", r.Images, r.Sent, r.Mounted, r.Present))
+		r.Whole = !p.wrote && r.Sent+r.Mounted == 0
+		p.report.Note(n.Name, fmt.Sprintf("done: %d images, %d blobs sent, %d mounted, %d there already", r.Images, r.Sent, r.Mounted, r.Present))
 	}
 	return r, err
 }

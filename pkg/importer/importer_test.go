@@ -145,7 +145,7 @@ func TestNodesAreFilledInOrder(t *testing.T) {
 			t.Errorf("got  %+v\nwant %+v", results[i], want)
 		}
 	}
-	if len(m.notes) != 3 || !slices.Contains(m.notes, "node2: done: 8 images whole, 13 blobs sent, 3 mounted, 0 there already") {
+	if len(m.notes) != 3 || !slices.Contains(m.notes, "node2: done: 8 images, 13 blobs sent, 3 mounted, 0 there already") {
 		t.Errorf("notes %q", m.notes)
 	}
 }
@@ -165,7 +165,7 @@ func TestSecondRunOnlyAsks(t *testing.T) {
 	if changes := n.changes(); len(changes) > 0 {
 		t.Errorf("changed %q", changes)
 	}
-	if r := results[0]; r.Images != 8 || r.Present != 16 || r.Sent+r.Mounted != 0 || r.BytesSent != 0 {
+	if r := results[0]; r.Images != 8 || r.Present != 16 || r.Sent+r.Mounted != 0 || r.BytesSent != 0 || !r.Whole {
 		t.Errorf("got %+v", r)
 	}
 }

@@ -23,6 +23,7 @@ type pusher struct {
 
 	mu     sync.Mutex
 	result NodeResult
+	wrote  bool // a manifest or a tag
 }
 
 // in is a repository on this node.
@@ -50,11 +51,20 @@ func (p *pusher) push(ctx context.Context, w *work) error {
 	return each(ctx, p.jobs, w.tags, p.tagged)
 }
 
-// tagged sets the tags of one digest, one after the other.
+// tagged sets the tags of one digest, one after the other. A cluster pulls by
+// digest, so where a tag is there already its digest is asked for as well.
 func (p *pusher) tagged(ctx context.Context, tags []manifestWork) error {
+	asked := map[string]bool{}
 	for _, t := range tags {
-		if err := p.manifest(ctx, t); err != nil {
+		put, err := p.put(ctx, t)
+		if err != nil {
 			return err
+		}
+		if d := t.desc.Digest.String(); !put && !asked[t.repo] {
+			asked[t.repo], t.ref = true, d
+			if err := p.manifest(ctx, t); err != nil {
+				return err
+			}
 		}
 		p.count(func(r *NodeResult) { r.Images++ })
 	}
@@ -202,9 +212,17 @@ func (c *countedReader) end(n int64) {
 
 // manifest puts a manifest where it is not yet.
 func (p *pusher) manifest(ctx context.Context, m manifestWork) error {
-	have, err := p.client.ManifestDigest(ctx, p.in(m.repo), m.ref)
-	if err != nil || have == m.desc.Digest {
-		return err
+	_, err := p.put(ctx, m)
+	return err
+}
+
+func (p *pusher) put(ctx context.Context, m manifestWork) (written bool, err error) {
+	have, _, err := p.client.StatManifest(ctx, p.in(m.repo), m.ref)
+	if err != nil || have.Digest == m.desc.Digest && (have.Size < 0 || have.Size == m.desc.Size) {
+		return false, err
 	}
-	return p.client.PutManifest(ctx, p.in(m.repo), m.ref, m.desc.MediaType, m.raw)
+	p.mu.Lock()
+	p.wrote = true
+	p.mu.Unlock()
+	return true, p.client.PutManifest(ctx, p.in(m.repo), m.ref, m.desc.MediaType, m.raw)
 }
