@@ -21,7 +21,7 @@ func main() {
 			"   import apply  --site site.yaml /media/usb/site.bundle.tar",
 		Commands: []*cli.Command{
 			cmdline.Verify("import"), tlsCommand(), htpasswdCommand(), registryImageCommand(),
-			pushCommand(), renderCommand(), applyCommand(), serveCommand(),
+			pushCommand(), renderCommand(), applyCommand(), runCommand(), serveCommand(),
 		},
 	}, os.Args))
 }
