@@ -14,8 +14,10 @@ import (
 func main() {
 	os.Exit(cmdline.Main(&cli.App{
 		Name:  "import",
-		Usage: "bring a bundle to a site: prove it, push it to every node, render what the cluster needs, apply it",
-		Description: "   import verify --root sha256:9f86d08... /media/usb/site.bundle.tar\n" +
+		Usage: "bring a bundle to a site: prove it, push it to every node, tell the cluster",
+		Description: "   import run    --site site.yaml --root sha256:9f86d08... /media/usb/site.bundle.tar\n" +
+			"goes the whole way. Its parts:\n\n" +
+			"   import verify --root sha256:9f86d08... /media/usb/site.bundle.tar\n" +
 			"   import push   --site site.yaml /media/usb/site.bundle.tar\n" +
 			"   import render --site site.yaml -o manifests /media/usb/site.bundle.tar\n" +
 			"   import apply  --site site.yaml /media/usb/site.bundle.tar",
