@@ -148,23 +148,13 @@ func TestApplyInTrouble(t *testing.T) {
 	notPaused()
 
 	cut := begin(t, s.dir, c.Kubeconfig, "import", args...)
-	eventually(t, "watching", func() string {
-		if strings.Contains(cut.errs.String(), "node1: is being drained") {
-			return ""
-		}
-		return cut.errs.String()
-	})
+	cut.says("node1: is being drained")
 	cut.interrupt()
 	cut.end().check(t, 130, "import: cancelled", "the same command again does the rest")
 	notPaused()
 
 	again := begin(t, s.dir, c.Kubeconfig, "import", args...)
-	eventually(t, "watching again", func() string {
-		if strings.Contains(again.errs.String(), "node1: is being drained") {
-			return ""
-		}
-		return again.errs.String()
-	})
+	again.says("node1: is being drained")
 	if err := c.Restart(t.Context(), 2*time.Second); err != nil {
 		t.Fatal(err)
 	}
@@ -174,6 +164,9 @@ func TestApplyInTrouble(t *testing.T) {
 
 	s.write("4.17", blogSite("640M"))
 	c.set(`{"stepMillis": 500}`)
+	if err := c.ClearJournal(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	broken := begin(t, s.dir, c.Kubeconfig, "import", args...)
 	c.until("node2:cordon")
 	c.set(`{"degraded": {"node2": "exec format error"}}`)

@@ -62,6 +62,17 @@ func begin(t *testing.T, dir, kubeconfig, name string, args ...string) *running 
 	return r
 }
 
+// says waits until it says something on standard error.
+func (r *running) says(text string) {
+	r.t.Helper()
+	eventually(r.t, text, func() string {
+		if said := r.errs.String(); !strings.Contains(said, text) {
+			return "it says: " + said
+		}
+		return ""
+	})
+}
+
 // interrupt is ^C.
 func (r *running) interrupt() {
 	r.t.Helper()
