@@ -52,6 +52,7 @@ test: ## every test: units, each verb, end to end on real registries
 .PHONY: test-cluster
 test-cluster: ## the cluster side on a real API server; compiles for minutes once
 	cd test/cluster && go vet ./... && go build -o bin/ ./cmd/...
+	TESTCLUSTER=$(CURDIR)/test/cluster/bin/testcluster go test -count=1 -timeout 10m ./pkg/cluster
 	@TESTCLUSTER=$(CURDIR)/test/cluster/bin/testcluster; export TESTCLUSTER; $(call TEST,test/cluster,-timeout 30m)
 
 .PHONY: test-race

@@ -15,13 +15,15 @@ func main() {
 	os.Exit(cmdline.Main(&cli.App{
 		Name:  "import",
 		Usage: "bring a bundle to a site: prove it, fill every node from it, tell the cluster",
-		Description: "   import verify --root sha256:9f86d08... /media/usb/site.bundle.tar\n" +
+		Description: "   import run    --site site.yaml --root sha256:9f86d08... /media/usb/site.bundle.tar\n" +
+			"goes the whole way. Its parts:\n\n" +
+			"   import verify --root sha256:9f86d08... /media/usb/site.bundle.tar\n" +
 			"   import push   --site site.yaml /media/usb/site.bundle.tar\n" +
 			"   import render --site site.yaml -o manifests /media/usb/site.bundle.tar\n" +
 			"   import apply  --site site.yaml /media/usb/site.bundle.tar",
 		Commands: []*cli.Command{
 			cmdline.Verify("import"), tlsCommand(), htpasswdCommand(), registryImageCommand(),
-			pushCommand(), renderCommand(), applyCommand(), serveCommand(), statusCommand(), repairCommand(),
+			pushCommand(), renderCommand(), applyCommand(), runCommand(), serveCommand(), statusCommand(), repairCommand(),
 		},
 	}, os.Args))
 }

@@ -53,6 +53,12 @@ func TestCommandLinesThatCannotWork(t *testing.T) {
 		command    *cli.Command
 		line, want string
 	}{
+		{runCommand(), "--yes", "run: which FILE? see import run --help"},
+		{runCommand(), "--yes site.tar", "run: which site? import run --site site.yaml ..."},
+		{runCommand(), "--site site.yaml site.tar", "run: nobody can be asked here; look with import apply --dry-run, then give --yes"},
+		{runCommand(), "--yes --registry-timeout 1ms --site site.yaml site.tar", "--registry-timeout 1ms: want a second at least, as in 10m"},
+		{runCommand(), "--yes --node-timeout 1ms --jobs 0 --site site.yaml site.tar", "--node-timeout 1ms: want a second at least, as in 40m\n--jobs 0: want 1 to 64"},
+		{applyCommand(), "--yes --stage x --site site.yaml site.tar", `apply: --stage "x": there are nodes, mirrors, catalogs`},
 		{pushCommand(), "", "push: which FILE? see import push --help"},
 		{pushCommand(), "site.tar", "push: which site? import push --site site.yaml ..."},
 		{pushCommand(), "site.tar --site site.yaml", "push: --site comes after FILE; flags come first: import push --site site.yaml site.tar"},

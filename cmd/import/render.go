@@ -62,6 +62,9 @@ func runRender(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if s.Registry.Auth.User != "" { // it is in no file
+		warnings = append(warnings, "registry.auth: nodes pull only when the cluster's pull secret has the registries' password, which `import apply` puts there: see docs/site.md")
+	}
 	cmdline.Warn(c, warnings)
 	b, err := openBundle(c)
 	if err != nil {
@@ -117,9 +120,6 @@ func readServer(s *site.Site) (access.Server, []string, error) {
 	}
 	if len(errs) > 0 {
 		return server, nil, &cmdline.UsageError{Err: errors.Join(errs...)}
-	}
-	if s.Registry.Auth.User != "" {
-		warnings = append(warnings, "registry.auth: nodes pull only when the cluster's pull secret has the registries' password: see docs/site.md")
 	}
 	return server, warnings, nil
 }

@@ -27,7 +27,7 @@ func repairCommand() *cli.Command {
 			"   import repair --site site.yaml --node node2 /media/usb/site.bundle.tar\n" +
 			"   import repair --site site.yaml --node node2 --from-nodes",
 		Flags: []cli.Flag{
-			siteFlag, cmdline.RootFlag, cmdline.KeyFlag, cmdline.SkipFlag,
+			siteFlag, cmdline.RootFlag, cmdline.KeyFlag, cmdline.SkipFlag, cmdline.VolumeDirFlag,
 			&cli.StringFlag{Name: "node", Usage: "the node `NAME` that is to be filled"},
 			&cli.BoolFlag{Name: "from-nodes", Usage: "without the bundle: copy from the other nodes"},
 			&cli.StringFlag{Name: "authfile", Usage: "credentials of the nodes' registries in `FILE`, in place of the site's"},

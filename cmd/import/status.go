@@ -31,7 +31,7 @@ func statusCommand() *cli.Command {
 			"   import status --site site.yaml /media/usb/site.bundle.tar\n" +
 			"   import status --site site.yaml --kubeconfig auth/kubeconfig --json /media/usb/site.bundle.tar > evidence.json",
 		Flags: []cli.Flag{
-			siteFlag, cmdline.RootFlag, cmdline.KeyFlag, cmdline.SkipFlag,
+			siteFlag, cmdline.RootFlag, cmdline.KeyFlag, cmdline.SkipFlag, cmdline.VolumeDirFlag,
 			&cli.StringFlag{Name: "kubeconfig", Usage: "the cluster's kubeconfig in `FILE`; otherwise KUBECONFIG, then ~/.kube/config"},
 			&cli.StringFlag{Name: "context", Usage: "the kubeconfig's context `NAME`; otherwise its current one"},
 			&cli.StringFlag{Name: "authfile", Usage: "credentials of the nodes' registries in `FILE`, in place of the site's"},

@@ -148,6 +148,8 @@ func hint(err error) string {
 		return "--volume-size 4GiB splits the bundle into files that fit there"
 	case errors.As(err, &invalid):
 		return "take another copy of the bundle; verify lists all that is wrong with this one"
+	case errors.Is(err, importer.ErrSilent):
+		return "on the node: systemctl status drayage-registry, journalctl -u drayage-registry; the same command again goes on"
 	case errors.As(err, &nodes):
 		return fmt.Sprintf("%d of %d nodes are whole; %s", nodes.Of-nodes.Failed, nodes.Of, nodeAdvice(err))
 	case errors.As(err, &attached):

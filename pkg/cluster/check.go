@@ -104,7 +104,11 @@ func checkNodes(nodes []Node) []Finding {
 		findings = append(findings, Finding{Object: "Node/" + n.Name, Field: field, Found: found, Do: do})
 	}
 	for _, n := range nodes {
-		if !n.Ready {
+		switch {
+		case !n.Ready && begun(n):
+			add(n, "status.conditions[Ready]", "is not True while it gets "+short(n.Desired), "it reboots, usually, and is waited for")
+			findings[len(findings)-1].Warning = true
+		case !n.Ready:
 			add(n, "status.conditions[Ready]", "is not True", "mend the node first: with one away none can be drained")
 		}
 		if n.DiskPressure {

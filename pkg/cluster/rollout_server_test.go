@@ -17,9 +17,14 @@ import (
 )
 
 func TestServerRollsOut(t *testing.T) {
-	kubeconfig := apiServer(t)
-	c := fill(t, kubeconfig)
-	mco := startStandIn(t, kubeconfig)
+	mco := startCluster(t, `{"stepMillis": 60}`)
+	before := connectFast(t, mco.kubeconfig, "")
+	at, err := before.pool(t.Context(), MasterPool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := fill(t, mco.kubeconfig)
+	quiet(t, c, at.Target) // what the administrator did drains, too
 	first := objects(t, machine, image, caMap, itms, idms)
 	var told notes
 	paused := false
@@ -30,20 +35,17 @@ func TestServerRollsOut(t *testing.T) {
 			paused = err == nil && pool.Paused && pool.PausedByUs
 		}
 	}}
-	// The stand-in renders what is there once, before anything is asked of it.
-	quiet(t, c)
 	p := prepare(t, c, PrepareOptions{}, first)
 	if err := p.Err(); err != nil {
 		t.Fatal(err)
 	}
-	_, before := mco.get()
+	drained := mco.drains()
 	done, err := c.Apply(t.Context(), p, options)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, &told)
 	}
-	_, drains := mco.get()
-	if len(done) != 5 || drains-before != 1 || !paused {
-		t.Errorf("done %v, drains %d, paused %v", results(done), drains-before, paused)
+	if drains := mco.drains() - drained; len(done) != 5 || drains != 3 || !paused {
+		t.Errorf("done %v, drains %d, want one of each node, paused %v", results(done), drains, paused)
 	}
 	for _, want := range []string{"waiting for the machine-config controller to render", "node1 is being drained", "node3 done", "all 3 nodes have rendered-master-"} {
 		if !strings.Contains(told.String(), want) {
@@ -69,17 +71,17 @@ func TestServerRollsOut(t *testing.T) {
 		}
 	})
 	t.Run("cancelled in the middle", func(t *testing.T) { cancelled(t, c, mco) })
-	t.Run("the server goes away in the middle", func(t *testing.T) { serverAway(t, kubeconfig) })
+	t.Run("the server goes away in the middle", func(t *testing.T) { serverAway(t, mco.kubeconfig) })
 	t.Run("degraded", func(t *testing.T) { degradedRollout(t, c, mco) })
 }
 
-// quiet waits until the pool is at rest.
-func quiet(t *testing.T, c *Cluster) {
+// quiet waits until the pool is at rest, and has another configuration than before.
+func quiet(t *testing.T, c *Cluster, before string) {
 	t.Helper()
 	for range 400 {
 		var seen observation
 		var err error
-		if seen, err = c.observe(t.Context(), wanted{}); err == nil && complete(seen) && seen.pool.Target != "rendered-master-0" {
+		if seen, err = c.observe(t.Context(), wanted{}); err == nil && complete(seen) && seen.pool.Target != before {
 			return
 		}
 		time.Sleep(50 * time.Millisecond)
@@ -87,10 +89,9 @@ func quiet(t *testing.T, c *Cluster) {
 	t.Fatal("the pool does not come to rest")
 }
 
-func cancelled(t *testing.T, c *Cluster, mco *standIn) {
-	mco.set("stuck")
-	defer mco.set("")
-	changed := objects(t, strings.Replace(machine, "[Unit]", "[Unit] 2", 1))
+func cancelled(t *testing.T, c *Cluster, mco *testCluster) {
+	mco.set(`{"stuckDrain": {"node1": true}}`)
+	changed := objects(t, strings.Replace(machine, "[Unit]", "[Unit]\\nDescription=2", 1))
 	ctx, stop := context.WithCancel(t.Context())
 	var told notes
 	p := prepare(t, c, PrepareOptions{}, changed)
@@ -106,7 +107,7 @@ func cancelled(t *testing.T, c *Cluster, mco *standIn) {
 	if pool, err := c.pool(t.Context(), MasterPool); err != nil || pool.Paused || pool.PausedByUs {
 		t.Errorf("pool %+v %v", pool, err)
 	}
-	mco.set("")
+	mco.set(`{"stuckDrain": {"node1": null}}`)
 	p = prepare(t, c, PrepareOptions{}, changed) // goes on watching
 	if p.Writes() || p.Err() != nil {
 		t.Errorf("%+v %v", p.Changes, p.Err())
@@ -119,7 +120,7 @@ func cancelled(t *testing.T, c *Cluster, mco *standIn) {
 func serverAway(t *testing.T, kubeconfig string) {
 	gate := openGate(t, kubeconfig)
 	c := connectFast(t, gate.kubeconfig, "")
-	changed := objects(t, strings.Replace(machine, "[Unit]", "[Unit] 2b", 1), strings.Replace(image, "localhost", "late", 1))
+	changed := objects(t, strings.Replace(machine, "[Unit]", "[Unit]\\nDescription=2b", 1), strings.Replace(image, "localhost", "late", 1))
 	p := prepare(t, c, PrepareOptions{}, changed)
 	var told notes
 	var once sync.Once
@@ -144,10 +145,13 @@ func serverAway(t *testing.T, kubeconfig string) {
 	}
 }
 
-func degradedRollout(t *testing.T, c *Cluster, mco *standIn) {
-	mco.set("degraded")
-	changed := objects(t, strings.Replace(machine, "[Unit]", "[Unit] 3", 1))
-	_, err := c.Apply(t.Context(), prepare(t, c, PrepareOptions{}, changed), ApplyOptions{})
+func degradedRollout(t *testing.T, c *Cluster, mco *testCluster) {
+	changed := objects(t, strings.Replace(machine, "[Unit]", "[Unit]\\nDescription=3", 1))
+	_, err := c.Apply(t.Context(), prepare(t, c, PrepareOptions{}, changed), ApplyOptions{Progress: func(e progress.Event) {
+		if strings.HasPrefix(e.Name, "MachineConfig/") {
+			mco.set(`{"degraded": {"node1": "unexpected on-disk state"}}`)
+		}
+	}})
 	want := "Node/node1: machineconfiguration.openshift.io/reason: is degraded: unexpected on-disk state;"
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v", err)
@@ -156,12 +160,10 @@ func degradedRollout(t *testing.T, c *Cluster, mco *standIn) {
 	if want := "MachineConfigPool/master: status.conditions: is degraded (1 machines)"; p.Err() == nil || !strings.Contains(p.Err().Error(), want) {
 		t.Errorf("%v", p.Err())
 	}
-	mco.set("")
 }
 
 func TestServerCancelledWhilePaused(t *testing.T) {
-	kubeconfig := apiServer(t)
-	c := fill(t, kubeconfig)
+	c := fill(t, startCluster(t, `{"halted": true}`).kubeconfig)
 	ctx, stop := context.WithCancel(t.Context())
 	p := prepare(t, c, PrepareOptions{}, objects(t, machine, image))
 	_, err := c.Apply(ctx, p, ApplyOptions{Progress: func(e progress.Event) {
@@ -183,8 +185,8 @@ func TestServerCancelledWhilePaused(t *testing.T) {
 }
 
 func TestServerWaitsForCatalogs(t *testing.T) {
-	kubeconfig := apiServer(t)
-	c := fill(t, kubeconfig)
+	olm := startCluster(t, `{"halted": true}`)
+	c := connectFast(t, olm.kubeconfig, "")
 	c.limits.catalogs = time.Second
 	ours := objects(t, source)
 	apply := func() error {
@@ -195,17 +197,11 @@ func TestServerWaitsForCatalogs(t *testing.T) {
 	if err := apply(); err == nil || err.Error() != want {
 		t.Errorf("%v", err)
 	}
-	connection := func(state string) {
-		raw := []byte(`{"status":{"connectionState":{"lastObservedState":"` + state + `"}}}`)
-		if _, err := c.resource(ours[0]).Patch(t.Context(), "catalog", mergePatch, raw, metav1.PatchOptions{}, "status"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	connection("TRANSIENT_FAILURE")
+	olm.set(`{"halted": false, "catalogs": {"catalog": "TRANSIENT_FAILURE"}}`)
 	if err := apply(); err == nil || !strings.Contains(err.Error(), "is TRANSIENT_FAILURE after 1s") {
 		t.Errorf("%v", err)
 	}
-	connection("READY")
+	olm.set(`{"catalogs": {"catalog": null}}`)
 	if err := apply(); err != nil {
 		t.Error(err)
 	}
@@ -229,8 +225,7 @@ func TestServerWaitsForCatalogs(t *testing.T) {
 
 // A conflict while an object that belongs to everybody is updated: read anew.
 func TestServerManyWritersOfOneObject(t *testing.T) {
-	kubeconfig := apiServer(t)
-	c := fill(t, kubeconfig)
+	c := fill(t, startCluster(t, `{"halted": true}`).kubeconfig)
 	var group sync.WaitGroup
 	for i := range 4 {
 		group.Go(func() {

@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,79 +16,97 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
 )
 
-// crdFiles are read from the modules of those who define the kinds.
-var crdFiles = map[string][]string{
-	"github.com/openshift/api@v0.0.0-20260810132456-8f52beb625b5": {
-		"operator/v1alpha1/zz_generated.crd-manifests/0000_10_config-operator_01_imagecontentsourcepolicies.crd.yaml",
-		"config/v1/zz_generated.crd-manifests/0000_10_config-operator_01_imagedigestmirrorsets.crd.yaml",
-		"config/v1/zz_generated.crd-manifests/0000_10_config-operator_01_imagetagmirrorsets.crd.yaml",
-		"config/v1/zz_generated.crd-manifests/0000_10_config-operator_01_images.crd.yaml",
-		"config/v1/zz_generated.crd-manifests/0000_03_marketplace_01_operatorhubs.crd.yaml",
-		"config/v1/zz_generated.crd-manifests/0000_00_cluster-version-operator_01_clusterversions-Default.crd.yaml",
-		"machineconfiguration/v1/zz_generated.crd-manifests/0000_80_machine-config_01_machineconfigs.crd.yaml",
-		"machineconfiguration/v1/zz_generated.crd-manifests/0000_80_machine-config_01_machineconfigpools-SelfManagedHA.crd.yaml",
-		"machineconfiguration/v1/zz_generated.crd-manifests/0000_80_machine-config_01_kubeletconfigs-Default.crd.yaml",
-		"machineconfiguration/v1/zz_generated.crd-manifests/0000_80_machine-config_01_pinnedimagesets.crd.yaml",
-		"payload-manifests/crds/0000_80_machine-config_01_machineconfigurations.crd.yaml",
-	},
-	"github.com/operator-framework/api@v0.45.0": {"crds/operators.coreos.com_catalogsources.yaml"},
+const (
+	// readyTime is how long a cluster may take to start; alone it needs five seconds.
+	readyTime = 3 * time.Minute
+	// controlTime is how long one answer of its control endpoint may take.
+	controlTime = 30 * time.Second
+)
+
+// testCluster is a running cluster of test/cluster: a real API server with
+// stand-ins for the operators. That module is not known here, so that Kubernetes
+// does not get into the product's modules: it is a program, and its control
+// endpoint is spoken to as its package control says.
+type testCluster struct {
+	t          *testing.T
+	kubeconfig string
+	control    string
 }
 
-// apiServer starts the real API server that TESTCLUSTER names, and returns its
-// kubeconfig. It ends with the test.
-func apiServer(t *testing.T) string {
+// startCluster starts the program that TESTCLUSTER names, OpenShift 4.16.3, with
+// a part of its control state. It ends with the test.
+func startCluster(t *testing.T, state string) *testCluster {
 	t.Helper()
 	binary := os.Getenv("TESTCLUSTER")
 	if binary == "" {
-		t.Skip("no API server here: TESTCLUSTER names no binary of one (test/cluster builds it)")
+		t.Skip("no API server here: TESTCLUSTER names no binary of one (make test-cluster builds it)")
 	}
 	dir := t.TempDir()
-	cmd := exec.Command(binary, append([]string{"-dir", dir}, crds(t)...)...)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.Stderr = log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { in.Close(); _ = cmd.Wait() })
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil || !strings.HasPrefix(line, "ready ") {
-		raw, _ := os.ReadFile(log.Name())
-		t.Fatalf("API server: %q %v %s", line, err, raw[max(0, len(raw)-2000):])
-	}
-	go io.Copy(io.Discard, out)
-	return strings.Fields(line)[1]
-}
-
-func crds(t *testing.T) []string {
-	t.Helper()
-	raw, err := exec.Command("go", "env", "GOMODCACHE").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var files []string
-	for module, names := range crdFiles {
-		for _, n := range names {
-			path := filepath.Join(strings.TrimSpace(string(raw)), module, n)
-			if _, err := os.Stat(path); err != nil {
-				t.Skip("definitions of the kinds are not here: ", err)
-			}
-			files = append(files, path)
+	ctx, stop := context.WithTimeout(context.Background(), readyTime)
+	cmd := exec.Command(binary, "-dir", filepath.Join(dir, "cluster"), "-openshift", "4.16.3", "-state", state)
+	in, inErr := cmd.StdinPipe()
+	out, outErr := cmd.StdoutPipe()
+	var said strings.Builder
+	cmd.Stderr = &said
+	for _, err := range []error{inErr, outErr, cmd.Start()} {
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
-	return files
+	t.Cleanup(func() { stop(); in.Close(); _ = cmd.Wait() })
+	late := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })
+	line, err := bufio.NewReader(out).ReadString('\n')
+	late()
+	c := &testCluster{t: t}
+	if _, scan := fmt.Sscanf(line, "ready %s %s\n", &c.kubeconfig, &c.control); err != nil || scan != nil {
+		t.Fatalf("%s: %q %v: %s", binary, line, err, &said)
+	}
+	return c
+}
+
+// set changes what goes wrong in the cluster, by a part of its control state.
+func (c *testCluster) set(patch string) {
+	c.t.Helper()
+	c.call(http.MethodPatch, "/state", patch)
+}
+
+// drains counts the drains so far, of all nodes.
+func (c *testCluster) drains() int {
+	c.t.Helper()
+	var journal []struct{ Subject, Step string }
+	if err := json.Unmarshal(c.call(http.MethodGet, "/journal", ""), &journal); err != nil {
+		c.t.Fatal(err)
+	}
+	n := 0
+	for _, e := range journal {
+		if e.Step == "drain" {
+			n++
+		}
+	}
+	return n
+}
+
+func (c *testCluster) call(method, path, body string) []byte {
+	c.t.Helper()
+	ctx, stop := context.WithTimeout(context.Background(), controlTime)
+	defer stop()
+	q, err := http.NewRequestWithContext(ctx, method, c.control+path, strings.NewReader(body))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	r, err := http.DefaultClient.Do(q)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer r.Body.Close()
+	raw, err := io.ReadAll(r.Body)
+	if err != nil || r.StatusCode != http.StatusOK {
+		c.t.Fatalf("%s %s: %d %v: %s", method, path, r.StatusCode, err, raw)
+	}
+	return raw
 }
 
 // connectFast connects with limits that suit a test.
@@ -101,32 +121,26 @@ func connectFast(t *testing.T, kubeconfig, context_ string) *Cluster {
 	return c
 }
 
-// put creates an object, with its status.
+// put creates an object, as an administrator.
 func put(t *testing.T, c *Cluster, gvr schema.GroupVersionResource, text string) {
 	t.Helper()
 	u := parse(t, text)
-	r := c.dynamic.Resource(gvr)
-	var err error
-	if ns := u.GetNamespace(); ns != "" {
-		_, err = r.Namespace(ns).Create(t.Context(), u.DeepCopy(), metav1.CreateOptions{FieldManager: "admin"})
-	} else {
-		_, err = r.Create(t.Context(), u.DeepCopy(), metav1.CreateOptions{FieldManager: "admin"})
-	}
-	if err != nil {
+	if _, err := at(c, gvr, u.GetNamespace()).Create(t.Context(), u, metav1.CreateOptions{FieldManager: "admin"}); err != nil {
 		t.Fatal(err)
-	}
-	if _, ok := u.Object["status"]; ok {
-		setStatus(t.Context(), t, c, gvr, u.GetName(), u.Object["status"].(map[string]any))
 	}
 }
 
-func setStatus(ctx context.Context, t *testing.T, c *Cluster, gvr schema.GroupVersionResource, name string, status map[string]any) {
+// patch changes an object that is there, as an administrator.
+func patch(t *testing.T, c *Cluster, gvr schema.GroupVersionResource, namespace, name, merge string) {
 	t.Helper()
-	raw, err := json.Marshal(map[string]any{"status": status})
-	if err != nil {
+	if _, err := at(c, gvr, namespace).Patch(t.Context(), name, mergePatch, []byte(merge), metav1.PatchOptions{FieldManager: "admin"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.dynamic.Resource(gvr).Patch(ctx, name, mergePatch, raw, metav1.PatchOptions{}, "status"); err != nil && ctx.Err() == nil {
-		t.Errorf("status of %s %s: %v", gvr.Resource, name, err)
+}
+
+func at(c *Cluster, gvr schema.GroupVersionResource, namespace string) dynamic.ResourceInterface {
+	if namespace != "" {
+		return c.dynamic.Resource(gvr).Namespace(namespace)
 	}
+	return c.dynamic.Resource(gvr)
 }

@@ -86,8 +86,7 @@ func stop(t *testing.T, r *registry.Registry) {
 }
 
 // nodeConfig makes a node's registries.conf of rendered files. The addresses
-// are made insecure, for they speak plain HTTP. What would be asked upstream is
-// led to the world's source, whose log tells whether it was.
+// are made insecure, for they speak plain HTTP.
 func nodeConfig(t *testing.T, dir string, files, addrs []string) string {
 	t.Helper()
 	objects := registriesconf.Objects{Insecure: addrs}
@@ -104,6 +103,13 @@ func nodeConfig(t *testing.T, dir string, files, addrs []string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return sourceWatched(t, dir, raw)
+}
+
+// sourceWatched leads what would be asked upstream to the world's source, whose
+// log tells whether it was.
+func sourceWatched(t *testing.T, dir string, raw []byte) string {
+	t.Helper()
 	var conf sysregistriesv2.V2RegistriesConf
 	if err := toml.Unmarshal(raw, &conf); err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -23,6 +24,13 @@ import (
 
 // statsPath is what a kubelet would answer, through the API server.
 var statsPath = regexp.MustCompile(`^/api/v1/nodes/([^/]+)/proxy/stats/summary$`)
+
+const (
+	// maxBody bounds a request, in bytes; etcd takes 1.5 MB of an object.
+	maxBody = 8 << 20
+	// headerTime is how long a client may take to say what it wants.
+	headerTime = 30 * time.Second
+)
 
 // front is what clients speak to: a proxy in front of the API server, under an
 // address that stays. It answers for the kubelets, which are not there.
@@ -49,7 +57,9 @@ func newFront(api *rest.Config, store *control.Store) (*front, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport, err := rest.TransportFor(api)
+	plain := rest.CopyConfig(api)
+	plain.NextProtos = []string{"http/1.1"}
+	transport, err := rest.TransportFor(plain)
 	if err != nil {
 		return nil, err
 	}
@@ -78,12 +88,32 @@ func (f *front) open() error {
 	}
 	f.addr = l.Addr().String()
 	f.server = &http.Server{
-		Handler:   f.proxy,
-		TLSConfig: &tls.Config{Certificates: []tls.Certificate{f.cert}},
-		ErrorLog:  log.New(io.Discard, "", 0),
+		Handler:           whole(f.proxy),
+		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{f.cert}},
+		TLSNextProto:      map[string]func(*http.Server, *tls.Conn, http.Handler){}, // no HTTP/2
+		ReadHeaderTimeout: headerTime,
+		ErrorLog:          log.New(io.Discard, "", 0),
 	}
 	go f.server.ServeTLS(l, "", "")
 	return nil
+}
+
+// whole reads a request to its end before it is passed on. An API server says 401
+// or 403 before it has read the body, and a proxy that is still passing the body
+// on breaks the connection, or waits for ever, in place of the answer.
+func whole(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
+			return
+		}
+		r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
+		if len(body) == 0 {
+			r.Body = http.NoBody
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // shut refuses connections and breaks those that there are.

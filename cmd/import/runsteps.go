@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"drayage/internal/cmdline"
+	"drayage/internal/ui"
+	"drayage/pkg/bundle"
+	"drayage/pkg/cluster"
+	"drayage/pkg/importer"
+	"drayage/pkg/render"
+)
+
+// verify reads the whole file, each time: a second a gigabyte, and it says what a
+// push would only come upon.
+func (r *onSite) verify() (runStep, error) {
+	if r.c.Bool("no-verify") {
+		return runStep{Result: stepSkipped, Text: "--no-verify was given"}, nil
+	}
+	u := ui.New(os.Stderr)
+	defer u.Close()
+	report, err := bundle.Verify(r.c.Context, r.path, r.bundle.Root, u.Progress(), cmdline.VolumeDirs(r.c)...)
+	if err != nil {
+		return runStep{}, err
+	}
+	if len(report.Findings) > 0 {
+		return runStep{}, &bundle.InvalidError{Path: r.path, Findings: report.Findings}
+	}
+	return runStep{Result: stepDone, Text: fmt.Sprintf("%d images, %d blobs, %s, all good", report.Images, report.Blobs, ui.Bytes(report.Bytes))}, nil
+}
+
+func (r *onSite) applyNodes() (runStep, error)    { return r.apply(render.StageNodes) }
+func (r *onSite) applyMirrors() (runStep, error)  { return r.apply(render.StageMirrors) }
+func (r *onSite) applyCatalogs() (runStep, error) { return r.apply(render.StageCatalogs) }
+
+// apply brings the objects of a stage to the cluster, and waits until they are in
+// force. Objects that are there are waited for as well: a run that was ended goes
+// on watching.
+func (r *onSite) apply(stage render.Stage) (runStep, error) {
+	objects := ofStage(r.objects, stage)
+	if len(objects) == 0 {
+		return runStep{Result: stepNothing, Text: "this bundle and site have no such objects"}, nil
+	}
+	u := ui.New(os.Stderr)
+	defer u.Close()
+	plan, err := r.to.Prepare(r.c.Context, objects, prepareOptions(r.c, r.to, r.site, r.bundle, u))
+	if err != nil {
+		return runStep{}, clusterError(err)
+	}
+	if err := plan.Err(); err != nil {
+		return runStep{Objects: plan.Changes}, clusterError(err)
+	}
+	done, err := r.to.Apply(r.c.Context, plan, cluster.ApplyOptions{NodeTimeout: r.c.Duration("node-timeout"), Progress: u.Progress()})
+	var findings *cluster.FindingsError
+	if errors.Is(err, context.Canceled) && errors.As(err, &findings) { // what follows says only that it was cancelled
+		fmt.Fprintf(r.c.App.ErrWriter, "%s: %v\n", r.c.App.Name, findings)
+	}
+	if err != nil {
+		return runStep{Objects: done}, clusterError(err)
+	}
+	return appliedStep(done), nil
+}
+
+func appliedStep(done []cluster.Change) runStep {
+	counts := map[cluster.Result]int{}
+	for _, ch := range done {
+		counts[ch.Result]++
+	}
+	s := runStep{Result: stepDone, Objects: done}
+	if counts[cluster.Unchanged] == len(done) {
+		s.Result = stepNothing
+	}
+	var parts []string
+	for _, result := range []cluster.Result{cluster.Created, cluster.Changed, cluster.Unchanged} {
+		if n := counts[result]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, result))
+		}
+	}
+	s.Text = "objects: " + strings.Join(parts, ", ") + "; in force"
+	return s
+}
+
+// push fills the nodes. With --allow-degraded a node that could not be filled is
+// for the check to name.
+func (r *onSite) push() (runStep, error) {
+	u := ui.New(os.Stderr)
+	defer u.Close()
+	results, err := importer.Push(r.c.Context, r.bundle, r.site, importer.PushOptions{
+		Client: r.client, Nodes: r.site.Nodes, Jobs: r.c.Int("jobs"), Progress: u.Progress(),
+	})
+	s := runStep{Result: stepDone, Pushed: results}
+	var sent int64
+	whole := 0
+	for _, n := range results {
+		sent += n.BytesSent
+		if n.Error == "" {
+			whole++
+		}
+	}
+	s.Text = fmt.Sprintf("%s sent, %d of %d nodes filled", ui.Bytes(sent), whole, len(results))
+	if sent == 0 && err == nil {
+		s.Result, s.Text = stepNothing, fmt.Sprintf("%d of %d nodes have all blobs", whole, len(results))
+	}
+	return s, r.tolerate(err)
+}
+
+// tolerate lets nodes that are not whole pass where a person wants that. A
+// damaged bundle never passes.
+func (r *onSite) tolerate(err error) error {
+	var nodes *importer.NodesError
+	var invalid *bundle.InvalidError
+	if r.c.Bool("allow-degraded") && errors.As(err, &nodes) && !errors.As(err, &invalid) && nodes.Failed < nodes.Of {
+		return nil
+	}
+	return err
+}
+
+// check asks every node for everything. The cluster is not told of a bundle that
+// a node does not have whole.
+func (r *onSite) check() (runStep, error) {
+	u := ui.New(os.Stderr)
+	defer u.Close()
+	states, err := importer.Check(r.c.Context, r.bundle, r.site, importer.CheckOptions{
+		Client: r.client, Nodes: r.site.Nodes, Jobs: r.c.Int("jobs"), Progress: u.Progress(),
+	})
+	s := runStep{Result: stepDone, States: states}
+	if err := r.tolerate(err); err != nil {
+		return s, err
+	}
+	if err == nil {
+		s.Text = fmt.Sprintf("%d nodes are whole", len(states))
+		return s, nil
+	}
+	s.Text = "--allow-degraded was given, so the cluster is told of this: " + strings.ReplaceAll(err.Error(), "\n", "; ")
+	return s, nil
+}
