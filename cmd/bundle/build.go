@@ -25,9 +25,11 @@ func buildCommand() *cli.Command {
 			"checksum to FILE.sha256. The root that it prints proves the bundle on the far side:\n" +
 			"write it down and carry it separately.\n\n" +
 			"   bundle build -c imageset.yaml --authfile pull-secret.json -o /media/usb/site.bundle.tar\n" +
-			"   bundle build -c imageset.yaml --volume-size 4GiB --volume-dir /media/usb1 --volume-dir /media/usb2 -o site.bundle.tar\n" +
+			"   bundle build -c imageset.yaml --volume-size 4GiB \\\n" +
+			"      --volume-dir /media/usb1 --volume-dir /media/usb2 -o site.bundle.tar\n" +
 			"   bundle build -c imageset.yaml --base may.bundle.tar -o /media/usb/june.bundle.tar\n" +
-			"   bundle build -c imageset.yaml -o - | ssh site 'cat > site.bundle.tar'   nothing to go on with, should it end early",
+			"   bundle build -c imageset.yaml -o - | ssh site 'cat > site.bundle.tar'\n\n" +
+			"What goes through a pipe begins anew, should it end early.",
 		Flags: append(append(sourceFlags(), volumeFlags()...),
 			baseFlag(),
 			&cli.StringFlag{Name: "plan", Usage: "build what `FILE` pins, in place of -c"},

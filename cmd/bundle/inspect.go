@@ -21,7 +21,7 @@ func inspectCommand() *cli.Command {
 		Description: "Reads the front of the file and the headers, not the layers: it is quick, and it\n" +
 			"proves nothing about them. `bundle verify` does.\n\n" +
 			"   bundle inspect /media/usb/site.bundle.tar\n" +
-			"   bundle inspect --save-manifest may.manifest may.bundle.tar   a base for later, when the bundle has left",
+			"   bundle inspect --save-manifest may.manifest may.bundle.tar   (a base for later)",
 		Flags: []cli.Flag{cmdline.VolumeDirFlag, saveFlag, spaceFlag, cmdline.JSONFlag},
 		Action: func(c *cli.Context) error {
 			path, err := cmdline.Arg(c, "FILE")

@@ -122,3 +122,32 @@ func TestBasesThatAreRefused(t *testing.T) {
 	bad(t, 2, `list: packing list: needs the feature "riddle"`, dir, "bundle", append(args, "list")...)
 	bad(t, 2, "gone: no such file", dir, "bundle", append(args, "gone")...)
 }
+
+// One more platform of the same indexes travels over a bundle of two: a node that
+// has these gets the third, one that has nothing is not even asked whether it
+// takes sparse indexes.
+func TestDeltaWithOneMorePlatform(t *testing.T) {
+	dir, _, _ := manyArches(t)
+	mirrored(t, dir, twoOfMulti)
+	build(t, dir)
+	check(t, os.Rename(filepath.Join(dir, "site.tar"), filepath.Join(dir, "two.tar")))
+	filled := registry.StartT(t, registry.Options{Sparse: true, Delete: true})
+	empty := registry.StartT(t, registry.Options{Sparse: true, Delete: true})
+	writeSite(t, dir, filled.Addr(), empty.Addr())
+	good(t, dir, "import", "push", "--site", "site.yaml", "--node", "node1", "two.tar")
+	mirrored(t, dir, strings.Replace(twoOfMulti, "[{os: linux, architecture: amd64}", "[{os: linux, architecture: amd64}, {os: linux, architecture: arm64}", 1))
+	root := build(t, dir, "--base", "two.tar")
+	good(t, dir, "bundle", "verify", "--root", root, "site.tar")
+	if m := packingList(t, dir); strings.Join(m.Features, " ") != "delta sparse-indexes" {
+		t.Errorf("features %q", m.Features)
+	}
+	bad(t, 4, "node2: lacks ", dir, "import", "push", "--site", "site.yaml", "site.tar")
+	platformsOnNode(t, dir, filled, "amd64", "arm64", "s390x")
+	requests, err := empty.Requests()
+	check(t, err)
+	for _, q := range requests {
+		if q.Method != "HEAD" && q.Method != "GET" {
+			t.Errorf("the node without the base saw %s %s", q.Method, q.Path)
+		}
+	}
+}

@@ -10,7 +10,7 @@ import (
 func TestHelp(t *testing.T) {
 	dir := t.TempDir()
 	for _, verb := range []string{
-		"", "list", "list releases", "list operators", "list channels", "list versions", "plan", "build", "verify", "inspect",
+		"", "list", "list releases", "list operators", "list channels", "list versions", "plan", "build", "verify", "inspect", "diff",
 	} {
 		args := append(strings.Fields(verb), "--help")
 		help := good(t, dir, "bundle", args...)
