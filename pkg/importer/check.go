@@ -101,7 +101,7 @@ func checkWork(ctx context.Context, w *work, s *site.Site, o CheckOptions) ([]No
 	if o.Jobs <= 0 {
 		o.Jobs = 8
 	}
-	o.Progress.Phase("check", w.bytes*int64(len(o.Nodes)))
+	o.Progress.Phase("check", w.neededBytes()*int64(len(o.Nodes)))
 	states := make([]NodeState, len(o.Nodes))
 	errs := make([]error, len(o.Nodes))
 	var g errgroup.Group // each node's error is kept beside it: none stops the others
@@ -126,7 +126,7 @@ func checkWork(ctx context.Context, w *work, s *site.Site, o CheckOptions) ([]No
 func (c *checker) node(ctx context.Context, name string, w *work) (NodeState, error) {
 	pieces := w.pieces()
 	err := each(ctx, c.jobs, pieces, c.piece)
-	c.report.Advance(w.bytes - c.done)
+	c.report.Advance(w.neededBytes() - c.done)
 	s := c.state(w, pieces)
 	s.Node, s.Host = name, c.host.Host
 	s.Reachable = !noAnswer(err) && !errors.Is(err, context.Canceled)
@@ -136,7 +136,7 @@ func (c *checker) node(ctx context.Context, name string, w *work) (NodeState, er
 		s.Error = "cancelled"
 		return s, err
 	case s.Whole:
-		c.report.Note(name, fmt.Sprintf("whole: %d images, %d blobs", s.Images, len(w.blobs)))
+		c.report.Note(name, fmt.Sprintf("whole: %d images, %d blobs", s.Images, len(w.needed())))
 		return s, nil
 	}
 	if err == nil && len(c.troubles) > 0 {

@@ -87,7 +87,7 @@ func (w *work) pieces() []piece {
 	for _, m := range w.manifests {
 		add(m, m.ref)
 	}
-	for _, b := range w.blobs {
+	for _, b := range w.needed() {
 		p := piece{desc: b.desc, isBlob: true}
 		for _, repo := range b.repos {
 			p.at = append(p.at, spot{repo, b.desc.Digest.String()})

@@ -221,3 +221,14 @@ func (c *collector) leave(b *bundle.Bundle) {
 	}
 	slices.SortFunc(c.held, func(a, b blobWork) int { return cmp.Compare(a.desc.Digest, b.desc.Digest) })
 }
+
+// needed are all blobs that a node must have, whether they travel or not.
+func (w *work) needed() []blobWork { return slices.Concat(w.blobs, w.held) }
+
+// neededBytes is the size of those, each once.
+func (w *work) neededBytes() (n int64) {
+	for _, b := range w.needed() {
+		n += b.desc.Size
+	}
+	return n
+}

@@ -135,6 +135,29 @@ func TestNodeThatDoesNotMountRefusesADelta(t *testing.T) {
 	}
 }
 
+// What a delta leaves to its base belongs to a whole node like the rest.
+func TestCheckOfADeltaAsksForTheBaseToo(t *testing.T) {
+	path, old := mixed().path(t)
+	b := changed().delta(t, old, path)
+	n := newNode(t)
+	for _, from := range []*bundle.Bundle{old, b} {
+		if _, _, err := push(t, from, siteOf(n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	states, err := check(t, b, siteOf(n), false)
+	if err != nil || !states[0].Whole {
+		t.Fatalf("%+v, %v", states, err)
+	}
+	n.mu.Lock()
+	delete(n.blobs, "ocp4/openshift@"+digest.FromString("etcd").String())
+	n.mu.Unlock()
+	states, err = check(t, b, siteOf(n), false)
+	if err == nil || states[0].Whole || states[0].MissingBlobs != 1 || states[0].MissingBytes != 4 || states[0].MissingImages != 1 {
+		t.Errorf("%+v, %v", states, err)
+	}
+}
+
 // Both questions come before anything is sent, and a node has to pass both.
 func TestDeltaOverASparseBaseIsPushed(t *testing.T) {
 	path, old := partlyWorld("linux/amd64").path(t)
