@@ -50,7 +50,7 @@ func VerifyStream(ctx context.Context, r io.Reader, root digest.Digest, p progre
 	}
 	report.Root, report.Manifest, report.Bytes, report.Blobs = b.Root, b.Manifest, l.Size, len(l.Blobs)
 	report.Signatures, report.Unsigned, report.Omitted = len(b.Manifest.Signatures), b.Manifest.Unsigned, b.Manifest.Omitted
-	report.Images = len(b.Images) - 1
+	report.Images = len(b.Manifest.Images)
 	if l.Root != b.Root {
 		report.Findings = append(report.Findings, oci.Finding{Entry: "index.json", Problem: "does not list what the packing list lists"})
 		return report, nil

@@ -19,8 +19,8 @@ type Report struct {
 	Root    digest.Digest `json:"root"`
 	// RootChecked says that the root was compared with one that was given.
 	RootChecked bool `json:"rootChecked"`
-	// Images and Blobs count what index.json lists and what the tar holds, the
-	// packing list's own artifact left out of Images.
+	// Images and Blobs count what the packing list lists, 0 when it cannot be
+	// read, and what the tar holds.
 	Images   int           `json:"images"`
 	Blobs    int           `json:"blobs"`
 	Bytes    int64         `json:"bytes"`
@@ -67,11 +67,7 @@ func Verify(ctx context.Context, path string, root digest.Digest, p progress.Fun
 	}
 	if r.Manifest = b.Manifest; r.Manifest != nil {
 		r.Signatures, r.Unsigned, r.Omitted = len(b.Manifest.Signatures), b.Manifest.Unsigned, b.Manifest.Omitted
-	}
-	for _, i := range b.Images {
-		if i.Name != PackingListName {
-			r.Images++
-		}
+		r.Images = len(b.Manifest.Images)
 	}
 	r.Blobs, _ = b.Blobs()
 	return r, nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -91,7 +92,25 @@ func (p *planner) releaseRefs(ctx context.Context, cfg *imageset.Config) ([]want
 	if len(cfg.Architectures()) > 1 {
 		p.sortHops()
 	}
-	return all, errors.Join(errs...)
+	return all, errors.Join(append(errs, p.unusedGraphs(cfg))...)
+}
+
+// unusedGraphs refuses saved graphs that nobody asks for: whoever mistypes a
+// channel would be answered by the update service, and not know it.
+func (p *planner) unusedGraphs(cfg *imageset.Config) error {
+	var requests []release.ChannelRequest
+	for _, r := range cfg.ReleaseRequests() {
+		requests = append(requests, release.ChannelRequest{Name: r.Channel, MinVersion: r.MinVersion, MaxVersion: r.MaxVersion})
+	}
+	channels := release.Channels(requests)
+	var errs []error
+	for _, key := range slices.Sorted(maps.Keys(p.Graph.Files)) {
+		channel, arch, _ := strings.Cut(key, "/")
+		if (channel != "" && !slices.Contains(channels, channel)) || (arch != "" && !slices.Contains(cfg.Architectures(), arch)) {
+			errs = append(errs, fmt.Errorf("saved graph of %s: the image set does not need it; it needs %s", key, strings.Join(channels, ", ")))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // channelRefs are the release images of the channels, for one architecture.
