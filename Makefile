@@ -42,6 +42,11 @@ demo: build ## the whole path on this machine: source registry, bundle, three no
 	cd test && go build -o bin/ ./cmd/registry ./cmd/demo
 	DRAYAGE_TEST_BIN=test/bin test/bin/demo -bin bin
 
+.PHONY: bench
+bench: build ## measure beside other tools on PATH; BENCH=-quick is for CI, BENCH="-write docs/benchmarks.md" for the page
+	cd test && go build -o bin/ ./cmd/registry ./cmd/bench
+	DRAYAGE_TEST_BIN=test/bin test/bin/bench -bin bin $(BENCH)
+
 .PHONY: test
 test: ## every test: units, each verb, end to end on real registries
 	go vet ./...
