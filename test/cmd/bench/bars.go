@@ -62,7 +62,7 @@ func (r *report) against(step, peer string, most float64) bar {
 
 // fastestKeeper is the peer that pushes fastest of those that keep names and digests.
 func (r *report) fastestKeeper() string {
-	best, least := "a peer that keeps names", time.Duration(0)
+	best, least := "the fastest that keeps names", time.Duration(0)
 	for _, t := range r.tools[1:] {
 		if u, ok := r.median(t.name, stepPush); ok && t.keeps && (least == 0 || u.wall < least) {
 			best, least = t.name, u.wall
@@ -79,7 +79,10 @@ func (r *report) memory(step string) bar {
 func (r *report) nothingToDo() []bar {
 	u, _ := r.median(our, stepAgain)
 	got := bar{"again: time", fmt.Sprintf("< %.1f s", againBar.Seconds()), fmt.Sprintf("%.2f s", u.wall.Seconds()), verdict(u.wall < againBar)}
-	sent := bar{"again: requests that write, and bytes written", "0, 0", fmt.Sprintf("%d, %d", u.writes, u.written), verdict(u.writes == noWrites && u.written == 0)}
+	sent := bar{
+		"again: requests that write, and bytes written", "0, 0",
+		fmt.Sprintf("%d, %d", u.writes, u.written), verdict(u.writes == noWrites && u.written == 0),
+	}
 	if u.writes < 0 {
 		sent.got, sent.verdict = "-", notMeasured
 	}

@@ -19,8 +19,8 @@ import (
 type usage struct {
 	wall, cpu time.Duration
 	// peak is the most memory that one of them had, in bytes. It is not less than
-	// what bench itself has at the time: the kernel counts from the fork on.
-	peak int64
+	// base, what bench itself had: the kernel counts from the fork on.
+	peak, base int64
 	// read and written are bytes of the disk, not of what the page cache had.
 	read, written int64
 	// fetched are bytes of the source's responses.
@@ -44,6 +44,7 @@ func spawn(ctx context.Context, dir string, env []string, script string) (usage,
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	debug.FreeOSMemory() // see usage.peak
+	u.base = resident()
 	start := time.Now()
 	if err := cmd.Start(); err != nil {
 		return u, err
@@ -89,6 +90,15 @@ func diskBytes(pid int) (map[string]int64, error) {
 		all[strings.TrimSuffix(name, ":")] = n
 	}
 	return all, nil
+}
+
+// resident is the memory that bench has, in bytes.
+func resident() int64 {
+	var all, inMemory int64
+	if _, err := fmt.Sscan(read("/proc/self/statm"), &all, &inMemory); err != nil {
+		return 0
+	}
+	return inMemory * int64(os.Getpagesize())
 }
 
 func lastLines(s string, n int) string {

@@ -29,7 +29,7 @@ func startDebian(ctx context.Context, root string) (*debian, error) {
 	if err := l.Close(); err != nil { // it takes no socket, only an address
 		return nil, err
 	}
-	text := fmt.Sprintf("version: 0.1\nlog: {level: panic, accesslog: {disabled: true}}\n"+
+	text := fmt.Sprintf("version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"+
 		"storage: {filesystem: {rootdirectory: %q}}\nhttp: {addr: %q}\n", root, d.addr)
 	if err := os.WriteFile(d.config, []byte(text), 0o644); err != nil {
 		return nil, err

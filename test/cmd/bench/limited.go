@@ -21,6 +21,8 @@ type linkResult struct {
 	// build by a source of sourceRate; fetched are the bytes that came over the link.
 	build   time.Duration
 	fetched int64
+	// passes is what a link without limit passes, in bytes a second.
+	passes int64
 	// direct and open are pushes without links and through links without limit.
 	direct, open time.Duration
 	// push to nodes of nodeRate each; sent are the bytes that one node got.
@@ -40,7 +42,12 @@ func floor(n int64, rate int64) time.Duration {
 
 // measureLinks runs ours over links. The bundle of measureCold is still there.
 func (r *report) measureLinks() error {
-	r.links = &linkResult{}
+	passes, err := throughput(0, probe)
+	if err != nil {
+		return err
+	}
+	r.links = &linkResult{passes: passes}
+	say("a link without limit passes %d MB/s", passes/megabyte)
 	own := runner{r.world, r.tools[0]}
 	for _, part := range []func(runner) error{r.limitedBuild, r.openPush, r.limitedPush, r.unevenPush} {
 		if err := part(own); err != nil {

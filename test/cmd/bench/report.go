@@ -103,6 +103,7 @@ func (r *report) median(tool, step string) (usage, bool) {
 		wall:    middle(all, func(u usage) time.Duration { return u.wall }),
 		cpu:     middle(all, func(u usage) time.Duration { return u.cpu }),
 		peak:    middle(all, func(u usage) int64 { return u.peak }),
+		base:    middle(all, func(u usage) int64 { return u.base }),
 		read:    middle(all, func(u usage) int64 { return u.read }),
 		written: middle(all, func(u usage) int64 { return u.written }),
 		fetched: middle(all, func(u usage) int64 { return u.fetched }),
