@@ -53,10 +53,7 @@ func (r *report) writtenOnce() bar {
 func (r *report) against(step, peer string, most float64) bar {
 	what := fmt.Sprintf("%s: time / %s's", step, peer)
 	mine, _ := r.median(our, step)
-	theirs, ok := r.median(peer, step)
-	if !ok {
-		return bar{what, fmt.Sprintf("<= %.2f", most), "-", notMeasured}
-	}
+	theirs, _ := r.median(peer, step)
 	return atMost(what, ratio(mine.wall, theirs.wall), most)
 }
 
@@ -102,7 +99,11 @@ func (r *report) linkBars() []bar {
 }
 
 func atMost(what string, got, most float64) bar {
-	return bar{what, fmt.Sprintf("<= %.2f", most), fmt.Sprintf("%.3f", got), verdict(got <= most)}
+	want := fmt.Sprintf("<= %.2f", most)
+	if got == 0 {
+		return bar{what, want, "-", notMeasured}
+	}
+	return bar{what, want, fmt.Sprintf("%.3f", got), verdict(got <= most)}
 }
 
 func verdict(ok bool) string {

@@ -25,6 +25,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 const (
@@ -36,6 +37,7 @@ const (
 type options struct {
 	bin, dir, nodes, peers, write string
 	size                          int64
+	last                          time.Duration
 	rounds                        int
 	quick, links                  bool
 }
@@ -61,6 +63,7 @@ func parse() options {
 	flag.StringVar(&o.dir, "dir", os.TempDir(), "`folder` to work in; needs about twelve times -size")
 	flag.Int64Var(&o.size, "size", fullSize, "`bytes` of unique content")
 	flag.IntVar(&o.rounds, "rounds", 3, "how `many` times each tool runs")
+	flag.DurationVar(&o.last, "for", time.Hour, "begin no more rounds after this `time`")
 	flag.BoolVar(&o.quick, "quick", false, "200 MB and one round, unless -size and -rounds say otherwise: for CI")
 	flag.StringVar(&o.nodes, "nodes", "v3", "registries of the nodes: v3, or v2 for Debian's docker-registry on PATH")
 	flag.StringVar(&o.peers, "peers", strings.Join(peerNames(), ","), "other `tools` to run, as far as they are on PATH")
@@ -113,12 +116,10 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	r := &report{world: w, tools: tools, absent: absent, machine: thisMachine(tools)}
-	if err := r.measure(); err != nil {
+	err = r.measure()
+	r.print(os.Stdout) // what there is, even if something went wrong after half an hour
+	if err != nil || o.write == "" {
 		return err
-	}
-	r.print(os.Stdout)
-	if o.write == "" {
-		return nil
 	}
 	return r.save(o.write)
 }

@@ -13,6 +13,7 @@ type report struct {
 	absent  []string
 	machine machine
 	rounds  map[string]map[string][]usage // tool -> step -> rounds
+	done    int                           // rounds
 	cold    float64                       // bytes read of the medium for each byte of a bundle that was not cached
 	links   *linkResult                   // nil if not measured
 	low     float64                       // least and most load before a step
@@ -22,7 +23,12 @@ type report struct {
 // measure runs everything.
 func (r *report) measure() error {
 	r.rounds = map[string]map[string][]usage{}
-	for range r.o.rounds {
+	began := time.Now()
+	for i := range r.o.rounds {
+		if i > 0 && time.Since(began) > r.o.last {
+			break
+		}
+		r.done++
 		for _, t := range r.tools {
 			got, err := runner{r.world, t}.round()
 			if err != nil && t.name == our {
@@ -33,6 +39,9 @@ func (r *report) measure() error {
 				say("%v", err)
 			}
 			r.note(t.name, got)
+			if r.ctx.Err() != nil {
+				return r.ctx.Err()
+			}
 		}
 	}
 	if err := r.measureCold(); err != nil {

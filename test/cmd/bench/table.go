@@ -51,7 +51,7 @@ func (r *report) conditions() string {
 	return fmt.Sprintf("%d cores, %s of memory, Linux %s; load before a step %.1f to %.1f. Nodes: %s. Versions: %s.\n\n"+
 		"%d references, %.1f MB unique, %.1f MB summed for each image; %d rounds, medians.\n",
 		r.machine.cores, mib(r.machine.memory), r.machine.kernel, r.low, r.high, r.nodeKind(), strings.Join(r.machine.versions, ", "),
-		len(r.set.images), mb(r.set.unique), mb(r.set.summed), r.o.rounds)
+		len(r.set.images), mb(r.set.unique), mb(r.set.summed), r.done)
 }
 
 func (r *report) nodeKind() string {
