@@ -31,6 +31,9 @@ func (r *report) measure() error {
 		r.done++
 		for _, t := range r.tools {
 			got, err := runner{r.world, t}.round()
+			if r.ctx.Err() != nil {
+				return r.ctx.Err()
+			}
 			if err != nil && t.name == our {
 				return err
 			}
@@ -39,9 +42,6 @@ func (r *report) measure() error {
 				say("%v", err)
 			}
 			r.note(t.name, got)
-			if r.ctx.Err() != nil {
-				return r.ctx.Err()
-			}
 		}
 	}
 	if err := r.measureCold(); err != nil {
