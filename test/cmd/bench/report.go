@@ -111,6 +111,7 @@ func (r *report) median(tool, step string) (usage, bool) {
 	return usage{
 		wall:    middle(all, func(u usage) time.Duration { return u.wall }),
 		cpu:     middle(all, func(u usage) time.Duration { return u.cpu }),
+		served:  middle(all, func(u usage) time.Duration { return u.served }),
 		peak:    middle(all, func(u usage) int64 { return u.peak }),
 		base:    middle(all, func(u usage) int64 { return u.base }),
 		read:    middle(all, func(u usage) int64 { return u.read }),

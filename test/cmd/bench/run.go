@@ -70,7 +70,9 @@ func (r runner) step(s step) (usage, error) {
 	}
 	unix.Sync() // what others have left to write is not this step's
 	most := watch(r.dir(), r.result())
+	before := serving()
 	u, err := spawn(r.ctx, r.dir(), r.env(), s.script)
+	u.served = serving() - before
 	u.staged = most()
 	if err != nil {
 		return u, err
