@@ -21,8 +21,9 @@ type linkResult struct {
 	// build by a source of sourceRate; fetched are the bytes that came over the link.
 	build   time.Duration
 	fetched int64
-	// passes is what a link without limit passes, in bytes a second.
-	passes int64
+	// passes is what a link without limit passes, in bytes a second; limited what
+	// one of nodeRate does.
+	passes, limited int64
 	// direct and open are pushes without links and through links without limit.
 	direct, open time.Duration
 	// push to nodes of nodeRate each; sent are the bytes that one node got.
@@ -46,8 +47,12 @@ func (r *report) measureLinks() error {
 	if err != nil {
 		return err
 	}
-	r.links = &linkResult{passes: passes}
-	say("a link without limit passes %d MB/s", passes/megabyte)
+	limited, err := throughput(nodeRate, 2*nodeRate)
+	if err != nil {
+		return err
+	}
+	r.links = &linkResult{passes: passes, limited: limited}
+	say("a link without limit passes %d MB/s, one of %d passes %d", passes/megabyte, nodeRate/megabyte, limited/megabyte)
 	own := runner{r.world, r.tools[0]}
 	for _, part := range []func(runner) error{r.limitedBuild, r.openPush, r.limitedPush, r.unevenPush} {
 		if err := part(own); err != nil {

@@ -11,8 +11,9 @@ import (
 const (
 	// piece is how many bytes pass a link before its rate is looked at.
 	piece = 64 << 10
-	// slack is how long a link that was idle may make up for it.
-	slack = 5 * time.Millisecond
+	// slack is how long a link that was idle may make up for it. On a busy
+	// machine it is woken late, and without slack would pass less than its rate.
+	slack = 50 * time.Millisecond
 )
 
 // link is a line of limited rate to a registry, each way: bytes of all its

@@ -108,7 +108,8 @@ func (r *report) barTable() string {
 func (r *report) linkTable() string {
 	l := r.links
 	var b strings.Builder
-	fmt.Fprintf(&b, "A link without limit passes %d MB/s.\n\n", l.passes/megabyte)
+	fmt.Fprintf(&b, "One connection passes %d MB/s over a link without limit, and %.1f MB/s over one of %d MB/s.\n\n",
+		l.passes/megabyte, mb(l.limited), nodeRate/megabyte)
 	b.WriteString("| over links | s |\n|---|---|\n")
 	for _, x := range []struct {
 		what string
