@@ -14,10 +14,10 @@ SOURCES := $(shell find cmd internal pkg -name '*.go' -not -name '*_test.go') go
 # says of a package with skipped tests only that it is ok.
 define TEST
 set -o pipefail; cd $(1) && log=$$(mktemp) && echo "go test ./...  (in $(1))" && \
-if go test -count=1 -v $(2) ./... > $$log 2>&1; then ok=0; else ok=1; grep -v -e '^=== ' -e '^ *--- PASS' $$log; fi; \
-grep -e '^ok' -e '^FAIL' $$log; \
-grep -B3 '^ *--- SKIP' $$log | grep -v -e '^=== ' -e '--- PASS' -e '^--$$'; \
-echo "$$(grep -c '^ *--- PASS' $$log) passed, $$(grep -c '^ *--- FAIL' $$log) failed, $$(grep -c '^ *--- SKIP' $$log) skipped"; \
+if go test -count=1 -v $(2) ./... > $$log 2>&1; then ok=0; else ok=1; grep -av -e '^=== ' -e '^ *--- PASS' $$log; fi; \
+grep -ae '^ok' -e '^FAIL' $$log; \
+grep -aB3 '^ *--- SKIP' $$log | grep -av -e '^=== ' -e '--- PASS' -e '^--$$'; \
+echo "$$(grep -ac '^ *--- PASS' $$log) passed, $$(grep -ac '^ *--- FAIL' $$log) failed, $$(grep -ac '^ *--- SKIP' $$log) skipped"; \
 rm -f $$log; exit $$ok
 endef
 
