@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -67,17 +68,26 @@ func mirrorsInForce(rendered *unstructured.Unstructured) ([]MirrorRule, error) {
 		return nil, fmt.Errorf("%s: %w", registriesPath, err)
 	}
 	for _, r := range registries {
-		rule := MirrorRule{Source: r.source(), Policy: allowContactingSource}
-		if r.Blocked {
-			rule.Policy = neverContactSource
-		}
-		for _, m := range r.Mirror {
-			rule.Mirrors = append(rule.Mirrors, m.Location)
-			rule.Tags = rule.Tags || m.PullFromMirror == "tag-only"
-		}
-		if len(rule.Mirrors) > 0 {
-			rules = append(rules, rule)
-		}
+		rules = append(rules, r.rules()...)
 	}
 	return rules, nil
+}
+
+// rules are one for digests and one for tags: a registry's entry has the mirrors
+// of both, and a rule for tags leads no digest anywhere.
+func (r registry) rules() []MirrorRule {
+	digests := MirrorRule{Source: r.source(), Policy: allowContactingSource}
+	if r.Blocked {
+		digests.Policy = neverContactSource
+	}
+	tags := digests
+	tags.Tags = true
+	for _, m := range r.Mirror {
+		if m.PullFromMirror == "tag-only" {
+			tags.Mirrors = append(tags.Mirrors, m.Location)
+		} else {
+			digests.Mirrors = append(digests.Mirrors, m.Location)
+		}
+	}
+	return slices.DeleteFunc([]MirrorRule{digests, tags}, func(r MirrorRule) bool { return len(r.Mirrors) == 0 })
 }
