@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -137,11 +138,16 @@ func (u *Unfinished) Write(ctx context.Context, m *manifest.Manifest, open OpenF
 		open = old.before(open)
 	}
 	o.Progress.Phase("write", partBytes(l))
+	medium := newWriteback(l, u.file)
 	sums, err := l.Write(ctx, u.file, o.opener(own, open), oci.WriteOptions{
-		SumEvery: u.split.Size, Jobs: o.Jobs, Progress: o.Progress, Kept: u.journal.has, Wrote: u.journal.wrote,
+		SumEvery: u.split.Size, Jobs: o.Jobs, Progress: o.Progress, Kept: u.journal.has,
+		Wrote: func(d digest.Digest, n int64) {
+			u.journal.wrote(d, n)
+			medium.wrote(d, n)
+		},
 	})
 	var checks staged
-	if err == nil {
+	if err = cmp.Or(err, medium.failed()); err == nil {
 		checks, err = u.publish(sums)
 	}
 	if err != nil {

@@ -92,6 +92,22 @@ func (v *volumes) WriteAt(p []byte, at int64) (int, error) {
 	return v.over(p, at, func(f *os.File, p []byte, at int64) (int, error) { return f.WriteAt(p, at) })
 }
 
+// ranges are the pieces of volumes that [at, at+n) is made of.
+func (v *volumes) ranges(at, n int64) []sentRange {
+	var all []sentRange
+	for end := at + n; at < end; {
+		i := int(at / v.each)
+		if i >= len(v.files) {
+			break
+		}
+		within := at - int64(i)*v.each
+		size := min(end-at, v.each-within)
+		all = append(all, sentRange{v.files[i], within, size})
+		at += size
+	}
+	return all
+}
+
 // Truncate gives each volume its size.
 func (v *volumes) Truncate(size int64) error {
 	v.size = size
