@@ -11,7 +11,8 @@ import (
 // follower computes the sha256 of a file, or of each range of it, that is being written out of order: it
 // reads on as far as everything up to there has been written. What it reads was
 // written a moment ago and comes from memory; the file is not read from the
-// medium again.
+// medium again. So that this holds, and so that it is not left with much to do
+// alone in the end, writers wait for it when it is far behind.
 type follower struct {
 	f     io.ReaderAt
 	size  int64
@@ -20,14 +21,23 @@ type follower struct {
 	mu     sync.Mutex
 	ready  map[int64]int64 // begin -> end of what is written beyond the front
 	front  int64           // everything before it is written
+	at     int64           // everything before it is hashed
+	moved  chan struct{}   // closed when at moves
 	signal chan struct{}
 }
+
+const (
+	// farBehind is how many bytes may wait to be hashed before writers wait.
+	farBehind = 32 << 20
+	// stride is how many bytes are hashed before writers are told.
+	stride = 4 << 20
+)
 
 func newFollower(f io.ReaderAt, size, every int64) *follower {
 	if every <= 0 {
 		every = max(1, size)
 	}
-	return &follower{f: f, size: size, every: every, ready: map[int64]int64{}, signal: make(chan struct{}, 1)}
+	return &follower{f: f, size: size, every: every, ready: map[int64]int64{}, moved: make(chan struct{}), signal: make(chan struct{}, 1)}
 }
 
 // done says that [begin, end) is written and will not change.
@@ -65,13 +75,43 @@ func (w *follower) sum(ctx context.Context, at, end int64) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		n, err := copyBuffered(ctx, hash, io.NewSectionReader(w.f, at, min(front, end)-at))
+		n, err := copyBuffered(ctx, hash, io.NewSectionReader(w.f, at, min(front, end, at+stride)-at))
+		if err == nil && n == 0 { // somebody has cut the file
+			err = io.ErrUnexpectedEOF
+		}
 		if err != nil {
 			return "", err
 		}
 		at += n
+		w.moveTo(at)
 	}
 	return hex.EncodeToString(hash.Sum(nil)), nil
+}
+
+func (w *follower) moveTo(at int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.at = at
+	close(w.moved)
+	w.moved = make(chan struct{})
+}
+
+// pace returns when the follower is not far behind. It is not while it waits
+// for a writer itself, so nobody waits for ever.
+func (w *follower) pace(ctx context.Context) error {
+	for {
+		w.mu.Lock()
+		behind, moved := w.front-w.at, w.moved
+		w.mu.Unlock()
+		if behind <= farBehind {
+			return ctx.Err()
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // wait returns how far everything is written, once that is beyond an offset.

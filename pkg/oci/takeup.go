@@ -80,6 +80,7 @@ type placedWriter struct {
 	digest   digest.Digest
 	report   progress.Func
 	wrote    func(digest.Digest, int64)
+	pace     func() error
 	noted    int64
 }
 
@@ -89,6 +90,9 @@ func (w *placedWriter) Write(p []byte) (int, error) {
 	if w.at-w.noted >= noteEvery {
 		w.noted = w.at
 		w.wrote(w.digest, w.at)
+		if err == nil {
+			err = w.pace()
+		}
 	}
 	return n, err
 }

@@ -114,7 +114,10 @@ func (l *Layout) writeBlobs(ctx context.Context, f File, open func(context.Conte
 		}
 		d := l.Parts[i]
 		g.Go(func() error {
-			w := &placedWriter{f: f, base: e.Offset, digest: d.Digest, report: o.Progress, wrote: o.Wrote}
+			w := &placedWriter{f: f, base: e.Offset, digest: d.Digest, report: o.Progress, wrote: o.Wrote, pace: func() error { return follow.pace(each) }}
+			if err := w.pace(); err != nil {
+				return err
+			}
 			if err := writeBlob(each, w, d, o.Kept(d.Digest), func() (io.ReadCloser, error) { return open(each, d) }); err != nil {
 				return &BlobError{d.Digest, err}
 			}
