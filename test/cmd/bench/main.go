@@ -35,11 +35,11 @@ const (
 )
 
 type options struct {
-	bin, dir, nodes, peers, write string
-	size                          int64
-	last                          time.Duration
-	rounds                        int
-	quick, links                  bool
+	bin, dir, nodes, peers, until, write string
+	size                                 int64
+	last                                 time.Duration
+	rounds                               int
+	quick, links                         bool
 }
 
 func main() {
@@ -68,6 +68,7 @@ func parse() options {
 	flag.StringVar(&o.nodes, "nodes", "v3", "registries of the nodes: v3, or v2 for Debian's docker-registry on PATH")
 	flag.StringVar(&o.peers, "peers", strings.Join(peerNames(), ","), "other `tools` to run, as far as they are on PATH")
 	flag.BoolVar(&o.links, "links", true, "measure with limited links too")
+	flag.StringVar(&o.until, "until", "", "the last `step` of each tool, for work on one of them: build, push; all if empty")
 	flag.StringVar(&o.write, "write", "", "`file` to write the result to, as Markdown")
 	flag.Parse()
 	given := map[string]bool{}

@@ -41,6 +41,9 @@ func (r runner) round() (map[string]usage, error) {
 		}
 		say("%-9s %-6s %6.2f s   load %.2f", r.t.name, s.name, u.wall.Seconds(), u.load)
 		all[s.name] = u
+		if s.name == r.o.until {
+			break
+		}
 	}
 	return all, os.RemoveAll(r.dir())
 }
