@@ -18,6 +18,8 @@ import (
 // usage is what a child and its own children used.
 type usage struct {
 	wall, cpu time.Duration
+	// synced is wall and the time until all that was written is on the medium.
+	synced time.Duration
 	// served is the CPU time of source and nodes meanwhile.
 	served time.Duration
 	// peak is the most memory that one of them had, in bytes. It is not less than

@@ -110,6 +110,7 @@ func (r *report) median(tool, step string) (usage, bool) {
 	}
 	return usage{
 		wall:    middle(all, func(u usage) time.Duration { return u.wall }),
+		synced:  middle(all, func(u usage) time.Duration { return u.synced }),
 		cpu:     middle(all, func(u usage) time.Duration { return u.cpu }),
 		served:  middle(all, func(u usage) time.Duration { return u.served }),
 		peak:    middle(all, func(u usage) int64 { return u.peak }),

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -76,6 +77,9 @@ func (r runner) step(s step) (usage, error) {
 	before := serving()
 	u, err := spawn(r.ctx, r.dir(), r.env(), s.script)
 	u.served = serving() - before
+	ended := time.Now()
+	unix.Sync()
+	u.synced = u.wall + time.Since(ended)
 	u.staged = most()
 	if err != nil {
 		return u, err
