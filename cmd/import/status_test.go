@@ -37,14 +37,21 @@ func TestWhatIsWrongWithAClusterIsFound(t *testing.T) {
 		want   []string
 	}{
 		"nothing":  {func(*cluster.Status) {}, nil},
-		"degraded": {func(st *cluster.Status) { st.Pool.Degraded, st.Pool.Reason = true, "disk" }, []string{"MachineConfigPool/master: is degraded: disk"}},
-		"paused":   {func(st *cluster.Status) { st.Pool.Paused = true }, []string{"MachineConfigPool/master: is paused: its nodes get nothing new"}},
-		"behind":   {func(st *cluster.Status) { st.Pool.UpToDate = 1 }, []string{"MachineConfigPool/master: 1 of 2 nodes have the configuration rendered-1"}},
+		"degraded": {func(st *cluster.Status) { st.Pool.Degraded, st.Pool.Reason = true, "disk" }, []string{"MachineConfigPool/master: is degraded: disk; oc describe mcp master"}},
+		"paused":   {func(st *cluster.Status) { st.Pool.Paused = true }, []string{"MachineConfigPool/master: is paused, and not by us: its nodes get nothing new; ask who paused it and why, then " + letGo}},
+		"paused by us": {func(st *cluster.Status) { st.Pool.Paused, st.Pool.PausedByUs = true, true },
+			[]string{"MachineConfigPool/master: is paused by an import that could not let it go; the same import again, or " + letGo}},
+		"behind": {func(st *cluster.Status) { st.Pool.UpToDate = 1 }, []string{"MachineConfigPool/master: 1 of 2 nodes have the configuration rendered-1; oc get mcp master"}},
 		"a node": {func(st *cluster.Status) {
 			st.Nodes[0] = cluster.Node{Name: "node1", State: "Degraded", DiskPressure: true}
 		},
-			[]string{"Node/node1: is not ready", "Node/node1: is degraded: no reason given", "Node/node1: is short of disk space"}},
-		"a catalog": {func(st *cluster.Status) { st.Catalogs[0].Ready, st.Catalogs[0].State = false, "CONNECTING" }, []string{"CatalogSource/mine: is CONNECTING"}},
+			[]string{"Node/node1: is not ready; its power, its network, and on it: systemctl status kubelet crio",
+				"Node/node1: is degraded: no reason given; oc describe node node1",
+				"Node/node1: is short of disk space; free some: it evicts pods and deletes images"}},
+		"a stuck drain": {func(st *cluster.Status) { st.Nodes[0].Draining, st.TightBudgets = true, []string{"shop/till"} },
+			[]string{"Node/node1: is being drained, and disruption budgets let no pod go: shop/till; oc get pdb -A"}},
+		"budgets and no drain": {func(st *cluster.Status) { st.TightBudgets = []string{"shop/till"} }, nil},
+		"a catalog":            {func(st *cluster.Status) { st.Catalogs[0].Ready, st.Catalogs[0].State = false, "CONNECTING" }, []string{"CatalogSource/mine: is CONNECTING; oc get pods -n openshift-marketplace"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			st := wellCluster()

@@ -18,30 +18,43 @@ func poolFindings(st *cluster.Status) []string {
 	p := st.Pool
 	pool := "MachineConfigPool/" + p.Name + ": "
 	if p.Degraded {
-		found = append(found, pool+"is degraded: "+cmp.Or(p.Reason, "no reason given"))
+		found = append(found, pool+"is degraded: "+cmp.Or(p.Reason, "no reason given")+"; oc describe mcp "+p.Name)
 	}
 	if p.Paused {
-		found = append(found, pool+"is paused: its nodes get nothing new")
+		found = append(found, pool+pausedText(p))
 	}
 	if p.UpToDate < p.Machines || !p.Updated {
-		found = append(found, fmt.Sprintf("%s%d of %d nodes have the configuration %s", pool, p.UpToDate, p.Machines, p.Target))
+		found = append(found, fmt.Sprintf("%s%d of %d nodes have the configuration %s; oc get mcp %s", pool, p.UpToDate, p.Machines, p.Target, p.Name))
 	}
 	for _, n := range st.Nodes {
 		node := "Node/" + n.Name + ": "
 		if !n.Ready {
-			found = append(found, node+"is not ready")
+			found = append(found, node+"is not ready; its power, its network, and on it: systemctl status kubelet crio")
 		}
 		if n.State == "Degraded" {
-			found = append(found, node+"is degraded: "+cmp.Or(n.Reason, "no reason given"))
+			found = append(found, node+"is degraded: "+cmp.Or(n.Reason, "no reason given")+"; oc describe node "+n.Name)
+		}
+		if n.Draining && len(st.TightBudgets) > 0 {
+			found = append(found, node+"is being drained, and disruption budgets let no pod go: "+strings.Join(st.TightBudgets, ", ")+"; oc get pdb -A")
 		}
 		if n.DiskPressure {
-			found = append(found, node+"is short of disk space")
+			found = append(found, node+"is short of disk space; free some: it evicts pods and deletes images")
 		}
 		if n.MemoryPressure {
-			found = append(found, node+"is short of memory")
+			found = append(found, node+"is short of memory; oc adm top pods -A")
 		}
 	}
 	return found
+}
+
+const letGo = `oc patch mcp/master --type merge -p '{"spec":{"paused":false}}'`
+
+// pausedText says who has to be asked.
+func pausedText(p cluster.Pool) string {
+	if p.PausedByUs {
+		return "is paused by an import that could not let it go; the same import again, or " + letGo
+	}
+	return "is paused, and not by us: its nodes get nothing new; ask who paused it and why, then " + letGo
 }
 
 // catalogFindings are about the catalogs that bundles brought: those that stand
@@ -50,7 +63,7 @@ func catalogFindings(s *site.Site, st *cluster.Status) []string {
 	var found []string
 	for _, k := range st.Catalogs {
 		if !k.Ready && (hostOf(k.Image) == s.CatalogHost || ours(s, []string{k.Image})) {
-			found = append(found, fmt.Sprintf("%s/%s: is %s", k.Kind, k.Name, cmp.Or(k.State, "without a state")))
+			found = append(found, fmt.Sprintf("%s/%s: is %s; oc get pods -n openshift-marketplace", k.Kind, k.Name, cmp.Or(k.State, "without a state")))
 		}
 	}
 	return found
@@ -63,12 +76,17 @@ func mirrorFindings(s *site.Site, m *manifest.Manifest, st *cluster.Status) ([]s
 		return nil, err
 	}
 	var found []string
+	sources := 0
 	for _, g := range groups {
 		for _, rule := range g.Rules {
+			sources++
 			if !slices.ContainsFunc(st.Mirrors, func(r cluster.MirrorRule) bool { return serves(s, r, rule) }) {
-				found = append(found, rule.Source+": no mirror in force leads to the nodes")
+				found = append(found, rule.Source+": no mirror in force leads to the nodes; import run writes it")
 			}
 		}
+	}
+	if len(found) == sources && sources > 1 {
+		return []string{fmt.Sprintf("no mirror in force leads to the nodes, for none of the bundle's %d sources; import run writes them", sources)}, nil
 	}
 	return found, nil
 }

@@ -15,6 +15,9 @@ import (
 	"drayage/pkg/site"
 )
 
+// fewMissing of what a node lacks are printed: the rest says no more.
+const fewMissing = 3
+
 func printStatus(c *cli.Context, s *site.Site, r statusResult) error {
 	if c.Bool("json") {
 		return cmdline.PrintJSON(c.App.Writer, r)
@@ -67,7 +70,11 @@ func printNodeStates(out io.Writer, s *site.Site, r statusResult) error {
 		if n.Bundle == nil {
 			continue
 		}
-		for _, line := range n.Bundle.Missing {
+		for i, line := range n.Bundle.Missing {
+			if i == fewMissing {
+				fmt.Fprintf(out, "%s: and more; --json names twenty\n", n.Node)
+				break
+			}
 			fmt.Fprintf(out, "%s: %s\n", n.Node, line)
 		}
 	}
@@ -96,19 +103,20 @@ func printCluster(out io.Writer, s *site.Site, st *cluster.Status) error {
 		if !n.Ready {
 			ready = "NOT READY"
 		}
-		fmt.Fprintf(w, "node %s\t%s\t%s\t%s\n", n.Name, ready, cmp.Or(n.State, "-"), cmp.Or(n.Current, "-"))
+		state := cmp.Or(n.State, "-")
+		if n.Draining {
+			state = "draining"
+		}
+		fmt.Fprintf(w, "node %s\t%s\t%s\t%s\n", n.Name, ready, state, cmp.Or(n.Current, "-"))
 	}
 	_ = w.Flush() // tables of their own: these have nothing in common
 	for _, k := range st.Catalogs {
-		fmt.Fprintf(w, "%s %s\t%s\t%s\n", k.Kind, k.Name, cmp.Or(k.State, "-"), k.Image)
+		fmt.Fprintf(w, "%s %s\t%s\t%s\n", k.Kind, k.Name, cmp.Or(k.State, "-"), shortImage(k.Image))
 	}
-	_ = w.Flush()
-	for _, m := range st.Mirrors {
-		if ours(s, m.Mirrors) {
-			fmt.Fprintf(w, "mirror %s\t%s\t%s\n", m.Source, m.Policy, strings.Join(m.Mirrors, " "))
-		}
+	if err := w.Flush(); err != nil {
+		return err
 	}
-	return w.Flush()
+	return printMirrors(out, s, st.Mirrors)
 }
 
 func poolText(p cluster.Pool) string {

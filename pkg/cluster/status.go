@@ -19,6 +19,9 @@ type Status struct {
 	// the whole pool had last. Policy is what they come to.
 	Mirrors  []MirrorRule `json:"mirrors"`
 	Catalogs []Catalog    `json:"catalogs"`
+	// TightBudgets are the PodDisruptionBudgets that let no pod go, namespace/name.
+	// They are asked for only while a node is being drained.
+	TightBudgets []string `json:"tightBudgets,omitempty"`
 }
 
 // Status reads how the cluster is. A server that is away is asked again for a
@@ -34,6 +37,9 @@ func (c *Cluster) readStatus(ctx context.Context, s *Status) (err error) {
 	}
 	if s.Nodes, err = c.nodes(ctx, s.Pool); err != nil {
 		return fmt.Errorf("nodes: %w", err)
+	}
+	if slices.ContainsFunc(s.Nodes, func(n Node) bool { return n.Draining }) {
+		s.TightBudgets = c.tightBudgets(ctx)
 	}
 	rendered, err := c.rendered(ctx, s.Pool.Current)
 	if err != nil {

@@ -118,15 +118,23 @@ func begun(n Node) bool { return n.Desired != n.Current || n.State != "Done" && 
 func (t *tracker) rendering(v *verdict, o observation, now time.Time) {
 	held := t.stays("rendering", strings.Join(o.missing, ", "), now)
 	pool := "MachineConfigPool/" + o.pool.Name
-	found := short(o.pool.Target) + " does not hold " + some(o.missing)
+	found := short(o.pool.Target) + " does not hold " + first(o.missing)
 	switch {
 	case held > t.limits.renderEnd:
 		v.fail(pool, "spec.configuration", fmt.Sprintf("%s after %s", found, t.limits.renderEnd), "see why: "+controllerLog)
 	case held > t.limits.renderHint:
 		t.say(v, "", fmt.Sprintf("%s after %s; the reason is in no status: %s", found, t.limits.renderHint, controllerLog))
 	default:
-		t.say(v, "", "waiting for the machine-config controller to render "+some(o.missing))
+		t.say(v, "", "waiting for the machine-config controller to render "+first(o.missing))
 	}
+}
+
+// first names one, so that the line can be read.
+func first(list []string) string {
+	if len(list) <= 1 {
+		return strings.Join(list, "")
+	}
+	return fmt.Sprintf("%s and %d more", list[0], len(list)-1)
 }
 
 // some names the first few.
@@ -160,8 +168,8 @@ func (t *tracker) node(v *verdict, n Node, now time.Time) {
 	if drain > t.limits.drain && t.lastNote["drain "+n.Name] == "" {
 		t.lastNote["drain "+n.Name] = "said"
 		v.stuckDrain = true
-		text := fmt.Sprintf("is being drained for more than %s, mostly because a disruption budget keeps a pod: oc get pdb -A; %s", t.limits.drain, controllerLog)
-		v.notes = append(v.notes, note{n.Name, strings.TrimSpace(text + " " + n.Reason)})
+		text := fmt.Sprintf("is being drained for more than %s, mostly because a disruption budget keeps a pod: oc get pdb -A; %s", t.limits.drain, n.Reason)
+		v.notes = append(v.notes, note{n.Name, strings.TrimRight(text, "; ")}, note{"", "which pod: " + controllerLog})
 	}
 	if !n.Draining {
 		delete(t.lastNote, "drain "+n.Name)

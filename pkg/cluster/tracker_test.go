@@ -66,7 +66,7 @@ func TestWhatALookMeans(t *testing.T) {
 			{61 * time.Second, with(atRest("x"), missing), "", "the reason is in no status: oc -n openshift-machine-config-operator logs"},
 			{601 * time.Second, with(atRest("x"), missing), "MachineConfigPool/master: spec.configuration: x does not hold unit registry.service after 10m0s; see why: oc", ""}}},
 		{"something else is rendered first", []look{
-			{0, with(atRest("x"), func(o *observation) { o.missing = []string{"a", "b"} }), "", "render a, b"},
+			{0, with(atRest("x"), func(o *observation) { o.missing = []string{"a", "b"} }), "", "render a and 1 more"},
 			{599 * time.Second, with(atRest("x"), missing), "", ""},
 			{1199 * time.Second, with(atRest("x"), missing), "", ""},
 			{1200 * time.Second, with(atRest("x"), missing), "MachineConfigPool/master: spec.configuration", ""}}},
@@ -84,7 +84,7 @@ func TestWhatALookMeans(t *testing.T) {
 			{61 * time.Second, with(atRest("x"), degradedPool), "MachineConfigPool/master: status.conditions[Degraded]: is True: why; mend it", ""}}},
 		{"a drain that is stuck", []look{
 			{0, rolling(drains), "", "node1: is being drained"},
-			{11 * time.Minute, rolling(drains), "", "node1: is being drained for more than 10m0s, mostly because a disruption budget keeps a pod: oc get pdb -A;"},
+			{11 * time.Minute, rolling(drains), "", "node1: is being drained for more than 10m0s, mostly because a disruption budget keeps a pod: oc get pdb -A"},
 			{12 * time.Minute, rolling(drains), "", ""},
 			{41 * time.Minute, rolling(drains), "Node/node1: machineconfiguration.openshift.io/state: is working for more than 40m0s: is being drained; look at the node", ""}}},
 		{"each node has its own time", []look{

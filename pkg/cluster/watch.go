@@ -34,8 +34,8 @@ func (c *Cluster) waitForPool(ctx context.Context, want wanted, o ApplyOptions) 
 			o.Progress.Note(n.node, n.text)
 		}
 		if v.stuckDrain {
-			if budgets := c.tightBudgets(ctx); budgets != "" {
-				o.Progress.Note("", "PodDisruptionBudgets that let no pod go: "+budgets)
+			if budgets := c.tightBudgets(ctx); len(budgets) > 0 {
+				o.Progress.Note("", "PodDisruptionBudgets that let no pod go: "+strings.Join(budgets, ", "))
 			}
 		}
 		if v.done || v.failed != nil {
@@ -91,10 +91,10 @@ func (c *Cluster) rendered(ctx context.Context, name string) (*unstructured.Unst
 
 // tightBudgets names what most often keeps a node from being drained. It is
 // extra: where it cannot be read, nothing is said.
-func (c *Cluster) tightBudgets(ctx context.Context) string {
+func (c *Cluster) tightBudgets(ctx context.Context) []string {
 	budgets, err := c.list(ctx, disruptionBudgets)
 	if err != nil {
-		return ""
+		return nil
 	}
 	var names []string
 	for _, b := range budgets {
@@ -104,7 +104,7 @@ func (c *Cluster) tightBudgets(ctx context.Context) string {
 			names = append(names, b.GetNamespace()+"/"+b.GetName())
 		}
 	}
-	return strings.Join(names, ", ")
+	return names
 }
 
 func short(config string) string {

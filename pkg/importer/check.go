@@ -145,6 +145,10 @@ func (c *checker) node(ctx context.Context, name string, w *work) (NodeState, er
 	e := &StateError{State: s, Err: err}
 	s.Error = e.Error()[len(name)+len(": "):]
 	e.State.Error = s.Error
+	if !s.Reachable {
+		c.report.Note(name, "does not answer; see below")
+		return s, e
+	}
 	c.report.Note(name, "not whole; see below")
 	return s, e
 }

@@ -34,6 +34,9 @@ import (
 // addresses of the nodes, on loopback: one port has to be free on all of them.
 var addresses = []string{"127.10.21.174", "127.10.21.175", "127.10.21.176"}
 
+// pace lets a person see what happens; a real node takes minutes.
+const pace = `{"renderDelayMillis": 5000, "stepMillis": 1500}`
+
 type options struct {
 	dir, src, openshift, registry string
 	size                          int64
@@ -70,7 +73,7 @@ func run(ctx context.Context, o options) error {
 	if err := o.pack(ctx); err != nil {
 		return err
 	}
-	c, err := harness.Start(ctx, harness.Options{Version: o.openshift})
+	c, err := harness.Start(ctx, harness.Options{Version: o.openshift, State: pace})
 	if err != nil {
 		return err
 	}
