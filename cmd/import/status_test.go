@@ -38,9 +38,9 @@ func TestWhatIsWrongWithAClusterIsFound(t *testing.T) {
 	}{
 		"nothing":  {func(*cluster.Status) {}, nil},
 		"degraded": {func(st *cluster.Status) { st.Pool.Degraded, st.Pool.Reason = true, "disk" }, []string{"MachineConfigPool/master: is degraded: disk; oc describe mcp master"}},
-		"paused":   {func(st *cluster.Status) { st.Pool.Paused = true }, []string{"MachineConfigPool/master: is paused, and not by us: its nodes get nothing new; ask who paused it and why, then " + letGo}},
+		"paused":   {func(st *cluster.Status) { st.Pool.Paused = true }, []string{"MachineConfigPool/master: is paused, and not by us: its nodes get nothing new; ask who paused it and why, then: " + cluster.Unpause}},
 		"paused by us": {func(st *cluster.Status) { st.Pool.Paused, st.Pool.PausedByUs = true, true },
-			[]string{"MachineConfigPool/master: is paused by an import that could not let it go; the same import again, or " + letGo}},
+			[]string{"MachineConfigPool/master: is paused by an import that could not let it go; the same import again, or: " + cluster.Unpause}},
 		"behind": {func(st *cluster.Status) { st.Pool.UpToDate = 1 }, []string{"MachineConfigPool/master: 1 of 2 nodes have the configuration rendered-1; oc get mcp master"}},
 		"a node": {func(st *cluster.Status) {
 			st.Nodes[0] = cluster.Node{Name: "node1", State: "Degraded", DiskPressure: true}

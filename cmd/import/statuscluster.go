@@ -47,14 +47,12 @@ func poolFindings(st *cluster.Status) []string {
 	return found
 }
 
-const letGo = `oc patch mcp/master --type merge -p '{"spec":{"paused":false}}'`
-
 // pausedText says who has to be asked.
 func pausedText(p cluster.Pool) string {
 	if p.PausedByUs {
-		return "is paused by an import that could not let it go; the same import again, or " + letGo
+		return "is paused by an import that could not let it go; the same import again, or: " + cluster.Unpause
 	}
-	return "is paused, and not by us: its nodes get nothing new; ask who paused it and why, then " + letGo
+	return "is paused, and not by us: its nodes get nothing new; ask who paused it and why, then: " + cluster.Unpause
 }
 
 // catalogFindings are about the catalogs that bundles brought: those that stand
@@ -86,7 +84,7 @@ func mirrorFindings(s *site.Site, m *manifest.Manifest, st *cluster.Status) ([]s
 		}
 	}
 	if len(found) == sources && sources > 1 {
-		return []string{fmt.Sprintf("no mirror in force leads to the nodes, for none of the bundle's %d sources; import run writes them", sources)}, nil
+		return []string{fmt.Sprintf("none of the bundle's %d sources is sent to the nodes by a mirror in force; import run writes the mirrors", sources)}, nil
 	}
 	return found, nil
 }

@@ -66,8 +66,7 @@ func checkPool(s *snapshot) []Finding {
 	p := *s.pool
 	var findings []Finding
 	if p.Paused && !p.PausedByUs {
-		findings = append(findings, Finding{Object: object, Field: "spec.paused", Found: "is true, and not by us",
-			Do: "ask who paused it and why, then unpause it"})
+		findings = append(findings, pausedByOthers)
 	}
 	if p.Degraded || p.Broken > 0 {
 		findings = append(findings, Finding{Object: object, Field: "status.conditions", Found: fmt.Sprintf("is degraded (%d machines): %s", p.Broken, p.Reason),

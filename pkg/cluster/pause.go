@@ -36,7 +36,10 @@ func (c *Cluster) pause(ctx context.Context, p progress.Func) error {
 }
 
 var pausedByOthers = Finding{Object: "MachineConfigPool/" + MasterPool, Field: "spec.paused", Found: "is true, and not by us",
-	Do: "ask who paused it and why, then unpause it"}
+	Do: "ask who paused it and why, then: " + Unpause}
+
+// Unpause is the command by which a person lets the pool run.
+const Unpause = `oc patch mcp/` + MasterPool + ` --type merge -p '{"spec":{"paused":false}}'`
 
 func (c *Cluster) patchPool(ctx context.Context, patch map[string]any) error {
 	raw, err := json.Marshal(patch)
@@ -71,5 +74,5 @@ func (c *Cluster) letGo(ctx context.Context, p progress.Func) error {
 		found = "is still true, and could not be unset: " + err.Error()
 	}
 	return &FindingsError{[]Finding{{Object: "MachineConfigPool/" + MasterPool, Field: "spec.paused", Found: found,
-		Do: `run the same command again, or: oc patch mcp/master --type merge -p '{"spec":{"paused":false}}'`}}}
+		Do: "run the same command again, or: " + Unpause}}}
 }
