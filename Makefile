@@ -60,6 +60,14 @@ test-cluster: ## the cluster side on a real API server; compiles for minutes onc
 	TESTCLUSTER=$(CURDIR)/test/cluster/bin/testcluster go test -count=1 -timeout 10m ./pkg/cluster
 	@TESTCLUSTER=$(CURDIR)/test/cluster/bin/testcluster; export TESTCLUSTER; $(call TEST,test/cluster,-timeout 30m)
 
+SITE ?= /tmp/drayage-site
+
+.PHONY: site
+site: ## a made-up site in SITE, to live docs/runbook.md by hand; ends with ^C; compiles for minutes once
+	cd test && go build -o bin/ ./cmd/registry
+	cd test/cluster && go build -o bin/ ./cmd/testcluster ./cmd/site
+	TESTCLUSTER=$(CURDIR)/test/cluster/bin/testcluster DRAYAGE_TEST_BIN=$(CURDIR)/test/bin test/cluster/bin/site -dir $(SITE)
+
 .PHONY: test-race
 test-race: ## the units under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race -count=1 ./...
