@@ -48,7 +48,7 @@ func runApply(c *cli.Context) error {
 		return err
 	}
 	defer b.Close()
-	objects, err := siteObjects(c, b.Manifest, s)
+	objects, err := siteObjects(c, b, s)
 	if err != nil {
 		return err
 	}

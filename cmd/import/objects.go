@@ -11,8 +11,8 @@ import (
 
 	"drayage/internal/cmdline"
 	"drayage/pkg/access"
+	"drayage/pkg/bundle"
 	"drayage/pkg/cluster"
-	"drayage/pkg/manifest"
 	"drayage/pkg/render"
 	"drayage/pkg/site"
 )
@@ -25,23 +25,32 @@ type siteObject struct {
 
 // siteObjects are those that the site's cluster is given. What is optional is a
 // person's to choose, with --optional.
-func siteObjects(c *cli.Context, m *manifest.Manifest, s *site.Site) ([]siteObject, error) {
+func siteObjects(c *cli.Context, b *bundle.Bundle, s *site.Site) ([]siteObject, error) {
 	server, warnings, err := readServer(s)
 	if err != nil {
 		return nil, err
 	}
 	cmdline.Warn(c, warnings)
-	rendered, warnings, err := render.All(render.Input{Manifest: m, Site: s, Server: server})
+	databases, err := catalogDatabases(c, b, s)
+	if err != nil {
+		return nil, err
+	}
+	in := render.Input{Manifest: b.Manifest, Site: s, Server: server, Databases: databases}
+	rendered, warnings, err := render.All(in)
 	if err != nil {
 		return nil, err
 	}
 	cmdline.Warn(c, warnings)
+	off, err := render.DefaultCatalogs(in)
+	if err != nil {
+		return nil, err
+	}
 	chosen, err := chooseOptional(rendered, c.StringSlice("optional"))
 	if err != nil {
 		return nil, err
 	}
 	objects, errs := credentials(s, server.Client)
-	for _, r := range chosen {
+	for _, r := range append(chosen, off...) {
 		o, err := cluster.Decode(r.YAML)
 		objects, errs = append(objects, siteObject{o, r.Stage}), append(errs, err)
 	}

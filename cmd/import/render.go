@@ -74,9 +74,17 @@ func runRender(c *cli.Context) error {
 	if _, _, err := node.ChooseImage(b.Manifest, s); s.Registry.Managed && err != nil {
 		return &cmdline.UsageError{Err: err}
 	}
-	objects, warnings, err := render.All(render.Input{Manifest: b.Manifest, Site: s, Server: server})
+	databases, err := catalogDatabases(c, b, s)
 	if err != nil {
 		return err
+	}
+	in := render.Input{Manifest: b.Manifest, Site: s, Server: server, Databases: databases}
+	objects, warnings, err := render.All(in)
+	if err != nil {
+		return err
+	}
+	if off, _ := render.DefaultCatalogs(in); len(off) > 0 {
+		warnings = append(warnings, "the ClusterCatalogs that the cluster comes with are in no file: `import apply` switches them off, or you: see docs/site.md")
 	}
 	cmdline.Warn(c, warnings)
 	if stage := render.Stage(c.String("stage")); stage != "" {

@@ -67,7 +67,7 @@ func runRun(c *cli.Context) error {
 	}
 	defer b.Close()
 	r.bundle = b
-	if r.objects, err = siteObjects(c, b.Manifest, r.site); err != nil {
+	if r.objects, err = siteObjects(c, b, r.site); err != nil {
 		return err
 	}
 	if r.to, err = connect(c); err != nil {

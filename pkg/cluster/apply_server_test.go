@@ -191,7 +191,7 @@ func rejections(t *testing.T, c *Cluster) {
 		"spec.imageDigestMirrors[0].mirrors[0]": strings.Replace(idms, "localhost:5000/ocp4/openshift", "localhost:5000/a:tag", 1),
 		"field not declared in schema":          strings.Replace(source, "image:", "Image:", 1),
 		`namespaces "nowhere" not found`:        "{apiVersion: v1, kind: ConfigMap, metadata: {name: x, namespace: nowhere}}",
-		"the cluster knows no ClusterCatalog":   "{apiVersion: olm.operatorframework.io/v1, kind: ClusterCatalog, metadata: {name: c}, spec: {}}",
+		"the cluster knows no ClusterCatalog":   "{apiVersion: olm.operatorframework.io/v1, kind: ClusterCatalog, metadata: {name: c}, spec: {source: {}}}",
 	}
 	var all []Object
 	for _, text := range bad {

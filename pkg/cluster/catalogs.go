@@ -21,19 +21,17 @@ type Catalog struct {
 	Ready     bool   `json:"ready"`
 	// State is what the cluster says of it: READY, CONNECTING, or a reason.
 	State string `json:"state"`
+	// Off is a ClusterCatalog that somebody switched off.
+	Off bool `json:"off,omitempty"`
 }
 
 func (k Catalog) object() string { return objectID(k.Kind, k.Namespace, k.Name) }
 
 func catalogOf(u *unstructured.Unstructured) Catalog {
-	k := Catalog{Kind: u.GetKind(), Namespace: u.GetNamespace(), Name: u.GetName()}
-	if k.Kind == "ClusterCatalog" {
-		k.Image, _, _ = unstructured.NestedString(u.Object, "spec", "source", "image", "ref")
-		serving := conditionsOf(u)["Serving"]
-		k.Ready = serving.on
-		k.State = strings.TrimSpace(serving.reason + " " + serving.message)
-		return k
+	if u.GetKind() == "ClusterCatalog" {
+		return clusterCatalogOf(u)
 	}
+	k := Catalog{Kind: u.GetKind(), Namespace: u.GetNamespace(), Name: u.GetName()}
 	k.Image, _, _ = unstructured.NestedString(u.Object, "spec", "image")
 	k.State, _, _ = unstructured.NestedString(u.Object, "status", "connectionState", "lastObservedState")
 	k.Ready = k.State == "READY"
@@ -46,7 +44,7 @@ func catalogOf(u *unstructured.Unstructured) Catalog {
 // waitForCatalogs returns when every catalog among the objects serves the image
 // that it names.
 func (c *Cluster) waitForCatalogs(ctx context.Context, objects []Object, o ApplyOptions) error {
-	objects = slices.DeleteFunc(slices.Clone(objects), func(o Object) bool { return o.Kind != "CatalogSource" && o.Kind != "ClusterCatalog" })
+	objects = slices.DeleteFunc(slices.Clone(objects), func(o Object) bool { return o.Kind != "CatalogSource" && o.Kind != "ClusterCatalog" || o.isPart() })
 	if len(objects) == 0 {
 		return nil
 	}

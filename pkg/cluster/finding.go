@@ -102,7 +102,7 @@ func refusal(o Object, err error) []Finding {
 		return invalid(o, s.Details.Causes)
 	case isUnknownResource(err):
 		return []Finding{{Object: o.String(), Field: "kind", Found: "the cluster knows no " + o.Kind + " of " + kinds[o.Kind].apiVersion(),
-			Do: "compare the cluster's version with the site's"}}
+			Do: whenUnknown(o)}}
 	}
 	return []Finding{{Object: o.String(), Found: fmt.Sprintf("%d %s", s.Code, s.Message), Do: "mend the object; nothing of it was written"}}
 }

@@ -47,7 +47,7 @@ func (o Object) is(other Object) bool {
 }
 
 // everybodys tells an object to which things are added from one that is applied.
-func (o Object) everybodys() bool { return kinds[o.Kind].everybodys || o.is(pullSecret) }
+func (o Object) everybodys() bool { return kinds[o.Kind].everybodys || o.is(pullSecret) || o.isPart() }
 
 // stage tells when the object is written. What drains nodes goes where they
 // drain anyway.

@@ -108,6 +108,9 @@ func (c *Cluster) add(ctx context.Context, o Object, w writing) (Change, error) 
 
 func (c *Cluster) addOnce(ctx context.Context, o Object, w writing) (Change, error) {
 	before, err := c.read(ctx, o)
+	if o.isPart() && (isUnknownResource(err) || err == nil && before == nil) {
+		return Change{Kind: o.Kind, Name: o.Name, Result: Unchanged}, nil
+	}
 	if err != nil {
 		return Change{}, err
 	}

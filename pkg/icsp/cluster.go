@@ -59,33 +59,6 @@ func OperatorHub() (Object, error) {
 		map[string]any{"spec": map[string]any{"disableAllDefaultSources": true}})
 }
 
-// ClusterCatalogs makes one ClusterCatalog for each name among a site's catalogs,
-// by digest and through the catalog host, as for a CatalogSource. OpenShift has
-// the kind from 4.18 on. It reads catalogs of files, not SQLite.
-func ClusterCatalogs(m *manifest.Manifest, s *site.Site) ([]Object, error) {
-	catalogs, err := mirror.Catalogs(m, s)
-	if err != nil {
-		return nil, err
-	}
-	var objects []Object
-	done := map[string]bool{}
-	for _, c := range catalogs {
-		if done[c.Name] {
-			continue
-		}
-		done[c.Name] = true
-		ref := c.Source + "@" + c.Image.Descriptor.Digest.String()
-		o, err := object("olm.operatorframework.io/v1", "ClusterCatalog", "", c.Name, map[string]any{"spec": map[string]any{
-			"source": map[string]any{"type": "Image", "image": map[string]any{"ref": ref}},
-		}})
-		if err != nil {
-			return nil, err
-		}
-		objects = append(objects, o)
-	}
-	return objects, nil
-}
-
 // TakesTagMirrors tells whether the site's cluster can be told where images are
 // that are asked for by tag: from 4.13 on, and not beside an
 // ImageContentSourcePolicy before 4.15, where the two exclude each other.

@@ -132,24 +132,6 @@ func TestTheSiteChoosesTheKindOfMirrorSets(t *testing.T) {
 	}
 }
 
-func TestClusterCatalogIsByDigestAndNotPolled(t *testing.T) {
-	objects, err := ClusterCatalogs(blogManifest(), blogSite("4.18"))
-	want := `---
-apiVersion: olm.operatorframework.io/v1
-kind: ClusterCatalog
-metadata:
-  name: redhat-operator-index
-spec:
-  source:
-    image:
-      ref: dummyregistry.io:5000/olm-mirror/redhat-operator-index@` + digestA + `
-    type: Image
-`
-	if got := objectsText(t, objects, err); got != want {
-		t.Errorf("got:\n%s", got)
-	}
-}
-
 func TestClusterObjectsAreValidByTheClustersSchemas(t *testing.T) {
 	s := blogSite("4.18")
 	insecure, err := Access(&manifest.Manifest{}, s, nil)
@@ -165,7 +147,7 @@ func TestClusterObjectsAreValidByTheClustersSchemas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	catalogs, err := ClusterCatalogs(blogManifest(), s)
+	catalogs, _, err := ClusterCatalogs(blogManifest(), s, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,8 +13,9 @@
 // tag there are ImageTagMirrorSets, from 4.13 on ([TagMirrors]).
 //
 // Beside them stand what a cluster needs to talk to the registries ([Access]), and
-// what becomes of its own catalogs ([OperatorHub], [ClusterCatalogs]). Package
-// render puts all of it in order.
+// what becomes of its own catalogs ([OperatorHub], [DefaultClusterCatalogs]); for the
+// second Operator Lifecycle Manager there are [ClusterCatalogs]. Package render puts
+// all of it in order.
 //
 // # Names
 //

@@ -86,6 +86,11 @@ func (w *world) open(_ context.Context, d ocispec.Descriptor) (io.ReadCloser, er
 func (w *world) bundle(t *testing.T) *bundle.Bundle {
 	t.Helper()
 	m := &manifest.Manifest{FormatVersion: manifest.FormatVersion, Images: slices.Clone(w.images)}
+	for _, i := range w.images {
+		if i.Role == manifest.RoleCatalog {
+			m.Catalogs = append(m.Catalogs, manifest.Catalog{Name: i.Name, Source: i.Descriptor.Digest, Platforms: []string{"linux/amd64"}})
+		}
+	}
 	m.Sort()
 	var roots []oci.Root
 	m.SetFeatures()

@@ -27,7 +27,9 @@
 //
 // Image/cluster, OperatorHub/cluster and MachineConfiguration/cluster are there
 // before us and may hold what others put in. They are to be merged ([Object.Merge]):
-// lists in them are replaced as a whole by whoever applies them.
+// lists in them are replaced as a whole by whoever applies them. The ClusterCatalogs
+// that a cluster comes with are its own too, and one field of theirs is ours
+// ([DefaultCatalogs]).
 package render
 
 import (
@@ -37,6 +39,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/opencontainers/go-digest"
 
 	"drayage/pkg/access"
 	"drayage/pkg/icsp"
@@ -83,6 +87,8 @@ type Input struct {
 	Site     *site.Site
 	// Server holds the files that the site names.
 	Server access.Server
+	// Databases are the catalogs that are SQLite, by the digest of their image.
+	Databases map[digest.Digest]bool
 }
 
 // All makes the objects in the order in which they are to be applied, the
@@ -95,7 +101,8 @@ func All(in Input) (objects []Object, warnings []string, err error) {
 	}
 	signatures, mirrors, sources, services := sort(plain)
 	nodes, warnings, nodesErr := nodeObjects(in)
-	catalogs, catalogsErr := catalogObjects(in, sources)
+	catalogs, left, catalogsErr := catalogObjects(in, sources)
+	warnings = append(warnings, left...)
 	optional, optionalWarnings, optionalErr := optionalObjects(in)
 	if err := errors.Join(nodesErr, catalogsErr, optionalErr); err != nil {
 		return nil, nil, err
@@ -219,26 +226,6 @@ func machineConfig(in Input) ([]Object, string, error) {
 	o.Note = "each node of the pool drains and starts anew, one after the other; the registry's image has to be there before"
 	o.Secret = len(input.Key)+len(input.HTPasswd) > 0
 	return []Object{o}, "", nil
-}
-
-func catalogObjects(in Input, sources []icsp.Object) ([]Object, error) {
-	if len(sources) == 0 {
-		return nil, nil
-	}
-	var objects []Object
-	var errs []error
-	if !in.Site.Catalogs.DefaultSources {
-		hub, err := icsp.OperatorHub()
-		objects = append(objects, Object{Object: hub, Stage: StageCatalogs, Merge: true, Note: noteMerge})
-		errs = append(errs, err)
-	}
-	objects = append(objects, staged(StageCatalogs, sources)...)
-	if in.Site.Catalogs.ClusterCatalogs && in.Site.AtLeast(4, 18) {
-		second, err := icsp.ClusterCatalogs(in.Manifest, in.Site)
-		objects = append(objects, staged(StageCatalogs, second)...)
-		errs = append(errs, err)
-	}
-	return objects, errors.Join(errs...)
 }
 
 func optionalObjects(in Input) (objects []Object, warnings []string, err error) {

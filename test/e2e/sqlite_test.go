@@ -57,12 +57,24 @@ func TestSQLiteCatalog(t *testing.T) {
 			t.Errorf("%s travels, and its package was not asked for", i.Name)
 		}
 	}
+	noClusterCatalog(t, dir, catalogRef)
 	with := call(t, dir, "bundle", "plan", "-c", "imageset.yaml", "--registries-conf", "registries.conf", "--with-dependencies")
 	if with.code != 0 || !strings.Contains(with.err, "warning: "+catalogRef+": is a SQLite catalog: what its packages require is not looked at, and nothing is added\n") {
 		t.Errorf("code %d, %s", with.code, with.err)
 	}
 	write(t, dir, "imageset.yaml", strings.Replace("apiVersion: mirror.openshift.io/v2alpha1\nkind: ImageSetConfiguration\nmirror:\n  operators:\n  - catalog: REF\n    packages: [{name: anker}]\n", "REF", catalogRef, 1))
 	bad(t, 5, `"anker"`, dir, "bundle", "plan", "-c", "imageset.yaml", "--registries-conf", "registries.conf")
+}
+
+// noClusterCatalog: the second Operator Lifecycle Manager reads files alone.
+func noClusterCatalog(t *testing.T, dir, catalogRef string) {
+	t.Helper()
+	write(t, dir, "later.yaml", strings.Replace(siteText("10.0.0.1"), `"4.9"`, `"4.18"`, 1))
+	r := call(t, dir, "import", "render", "--site", "later.yaml", "-o", "-", "--stage", "catalogs", "site.tar")
+	if r.code != 0 || strings.Contains(r.out, "ClusterCatalog") || !strings.Contains(r.out, "CatalogSource") ||
+		!strings.Contains(r.err, "warning: "+catalogRef+": is a SQLite catalog, which a ClusterCatalog cannot read: none is written, there is the CatalogSource redhat-operator-index\n") {
+		t.Errorf("code %d\n%s%s", r.code, r.out, r.err)
+	}
 }
 
 // sqliteWorld is a catalog of two packages with a bundle and an operand each. Its
