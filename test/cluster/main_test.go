@@ -143,6 +143,7 @@ var resources = map[string]struct {
 	"KubeletConfig":            {"kubeletconfigs", false},
 	"PinnedImageSet":           {"pinnedimagesets", false},
 	"CatalogSource":            {"catalogsources", true},
+	"ClusterCatalog":           {"clustercatalogs", false},
 }
 
 // object reads one object of YAML or JSON.

@@ -28,6 +28,7 @@ func TestRenderedObjectsAreTaken(t *testing.T) {
 		{"4.9", "4.9.0", 9, "ImageContentSourcePolicy"},
 		{"4.12", "4.12.0", 12, "ImageContentSourcePolicy"},
 		{"4.13", "4.13.0", 13, "ImageDigestMirrorSet"},
+		{"4.18", "4.18.0", 18, "ImageDigestMirrorSet"},
 		{"4.20", "4.20.0", 20, "ImageDigestMirrorSet"},
 	} {
 		t.Run(c.version, func(t *testing.T) {
@@ -61,6 +62,9 @@ func TestRenderedObjectsAreTaken(t *testing.T) {
 				if kinds[kind] == 0 {
 					t.Errorf("no %s among %v", kind, kinds)
 				}
+			}
+			if (kinds["ClusterCatalog"] == 1) != (c.minor >= 18) {
+				t.Errorf("ClusterCatalogs among %v", kinds)
 			}
 			t.Logf("%d files: %v", len(files), kinds)
 		})

@@ -62,15 +62,13 @@ func bundle(t *testing.T, dir string) *content.Filled {
 
 // rendered writes site.yaml and renders the bundle's objects for an OpenShift
 // version; it gives their files in order.
-//
-// ClusterCatalogs are left out: the test cluster has no CRD of theirs.
 func rendered(t *testing.T, dir, version string, addrs ...string) []string {
 	t.Helper()
 	var nodes strings.Builder
 	for i, addr := range addrs {
 		fmt.Fprintf(&nodes, "- {name: node%d, address: %q}\n", i+1, addr)
 	}
-	write(t, dir, "site.yaml", fmt.Sprintf("apiVersion: drayage/v1alpha1\nkind: Site\nopenshift: %q\nregistry: {plainHTTP: true, localhostFirst: false}\ncatalogs: {clusterCatalogs: false}\nnodes:\n%s", version, &nodes))
+	write(t, dir, "site.yaml", fmt.Sprintf("apiVersion: drayage/v1alpha1\nkind: Site\nopenshift: %q\nregistry: {plainHTTP: true, localhostFirst: false}\nnodes:\n%s", version, &nodes))
 	out := "manifests-" + version
 	program(t, dir, "import", "render", "--release-key", "key.asc", "--site", "site.yaml", "-o", out, "site.tar")
 	files, err := filepath.Glob(filepath.Join(dir, out, "*.*")) // not the folder optional

@@ -37,7 +37,7 @@ type State struct {
 	// StuckDrain has the nodes whose drain does not end.
 	StuckDrain map[string]bool `json:"stuckDrain"`
 	// Catalogs has the state in which a CatalogSource ends, by its name; READY if
-	// it is not here.
+	// it is not here. A ClusterCatalog of the name is not served, for that reason.
 	Catalogs map[string]string `json:"catalogs"`
 	// Stats is what the kubelet of a node says of its disk.
 	Stats map[string]Stats `json:"stats"`

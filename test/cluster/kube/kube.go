@@ -30,6 +30,7 @@ var (
 	MachineConfigPools    = resource("machineconfiguration.openshift.io", "v1", "machineconfigpools")
 	KubeletConfigs        = resource("machineconfiguration.openshift.io", "v1", "kubeletconfigs")
 	CatalogSources        = resource("operators.coreos.com", "v1alpha1", "catalogsources")
+	ClusterCatalogs       = resource("olm.operatorframework.io", "v1", "clustercatalogs")
 )
 
 func resource(group, version, name string) schema.GroupVersionResource {

@@ -88,10 +88,6 @@ func installCRDs(ctx context.Context, c *rest.Config, minor int, without []strin
 }
 
 func readCRDs(minor int) ([]*apiextv1.CustomResourceDefinition, error) {
-	dir, err := moduleDir(openshiftModule)
-	if err != nil {
-		return nil, err
-	}
 	all := []*apiextv1.CustomResourceDefinition{
 		crds.CatalogSource(), crds.Subscription(), crds.ClusterServiceVersion(), crds.InstallPlan(), crds.OperatorGroup(),
 	}
@@ -99,17 +95,33 @@ func readCRDs(minor int) ([]*apiextv1.CustomResourceDefinition, error) {
 		if minor < f.from {
 			continue
 		}
-		raw, err := os.ReadFile(filepath.Join(dir, f.file))
+		d, err := readCRD(openshiftModule, f.file)
 		if err != nil {
 			return nil, err
 		}
-		d := &apiextv1.CustomResourceDefinition{}
-		if err := yaml.Unmarshal(raw, d); err != nil {
-			return nil, fmt.Errorf("%s: %w", f.file, err)
-		}
 		all = append(all, d)
 	}
-	return all, nil
+	if minor < catalogdMinor {
+		return all, nil
+	}
+	d, err := readCRD(catalogdModule, catalogdCRD)
+	return append(all, d), err
+}
+
+func readCRD(module, file string) (*apiextv1.CustomResourceDefinition, error) {
+	dir, err := moduleDir(module)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, file))
+	if err != nil {
+		return nil, err
+	}
+	d := &apiextv1.CustomResourceDefinition{}
+	if err := yaml.Unmarshal(raw, d); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return d, nil
 }
 
 // moduleDir is where a module that the program was built with lies in the module

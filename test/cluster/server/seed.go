@@ -33,7 +33,7 @@ var seedTemplate = template.Must(template.New("seed").Funcs(template.FuncMap{
 var plurals = map[string]string{
 	"Namespace": "namespaces", "Secret": "secrets", "Node": "nodes", "Image": "images", "OperatorHub": "operatorhubs",
 	"ClusterVersion": "clusterversions", "MachineConfigPool": "machineconfigpools", "MachineConfiguration": "machineconfigurations",
-	"ClusterRole": "clusterroles", "ClusterRoleBinding": "clusterrolebindings",
+	"ClusterCatalog": "clustercatalogs", "ClusterRole": "clusterroles", "ClusterRoleBinding": "clusterrolebindings",
 }
 
 // seed makes the objects that a cluster has from its installation.
@@ -47,6 +47,7 @@ func seed(ctx context.Context, c dynamic.Interface, o Options) error {
 		"Nodes":      o.Nodes,
 		"Pools":      []string{"master", "worker"},
 		"Policies":   o.minor() >= 16,
+		"Catalogs":   o.hasClusterCatalogs(),
 		"Namespaces": []string{"openshift-config", "openshift-config-managed", "openshift-marketplace", "openshift-machine-config-operator", "openshift-update-service"},
 	})
 	if err != nil {

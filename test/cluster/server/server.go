@@ -153,6 +153,9 @@ func (c *cluster) fill(ctx context.Context, direct *rest.Config) error {
 	}
 	go mco.New(client, c.store, c.o.minor()).Run(ctx)
 	go olm.New(client, c.store).Run(ctx)
+	if c.o.hasClusterCatalogs() {
+		go olm.NewCatalogd(client, c.store).Run(ctx)
+	}
 	// The installation goes well, whatever is to go wrong after it.
 	if err := settled(ctx, kube.Client{Dynamic: client}); err != nil {
 		return err
