@@ -56,6 +56,9 @@ type statusResult struct {
 	Cluster  *cluster.Status `json:"cluster"`
 	NotAsked string          `json:"clusterNotAsked,omitempty"`
 	Findings []string        `json:"findings"`
+
+	// refused says that a cluster was named and told nothing.
+	refused bool
 }
 
 // nodeStatus is what a node shows, and how it is measured by the bundle.
@@ -172,21 +175,31 @@ func (r *statusResult) askCluster(c *cli.Context, s *site.Site, b *bundle.Bundle
 		err = clusterError(err)
 	}
 	if err != nil && r.Cluster == nil {
-		r.NotAsked = err.Error()
+		r.NotAsked, r.refused = err.Error(), true
 	}
 	return err
 }
 
 // judge notes what is not well with the cluster.
 func (r *statusResult) judge(s *site.Site, b *bundle.Bundle, st *cluster.Status) error {
+	r.Findings = append(r.Findings, versionFindings(s, st)...)
 	r.Findings = append(r.Findings, poolFindings(st)...)
 	r.Findings = append(r.Findings, catalogFindings(s, st)...)
+	r.Findings = append(r.Findings, deafFindings(s, st)...)
 	if b != nil {
 		missing, err := mirrorFindings(s, b.Manifest, st)
 		if err != nil {
 			return err
 		}
-		r.Findings = append(r.Findings, missing...)
+		databases, _, err := importer.Databases(b)
+		if err != nil {
+			return err
+		}
+		catalogs, err := bundleCatalogFindings(s, b.Manifest, databases, st)
+		if err != nil {
+			return err
+		}
+		r.Findings = append(append(r.Findings, missing...), catalogs...)
 	}
 	var errs []error
 	for _, f := range r.Findings {

@@ -34,7 +34,11 @@ func printStatus(c *cli.Context, s *site.Site, r statusResult) error {
 	}
 	fmt.Fprintln(w)
 	if r.Cluster == nil {
-		_, err := fmt.Fprintf(w, "cluster: not asked: %s\n", r.NotAsked)
+		asked := "not asked"
+		if r.refused {
+			asked = "not known"
+		}
+		_, err := fmt.Fprintf(w, "cluster: %s: %s\n", asked, r.NotAsked)
 		return err
 	}
 	return printCluster(w, s, r.Cluster)
