@@ -41,7 +41,11 @@ func TestWhatIsWrongWithAClusterIsFound(t *testing.T) {
 		"paused":   {func(st *cluster.Status) { st.Pool.Paused = true }, []string{"MachineConfigPool/master: is paused, and not by us: its nodes get nothing new; ask who paused it and why, then: " + cluster.Unpause}},
 		"paused by us": {func(st *cluster.Status) { st.Pool.Paused, st.Pool.PausedByUs = true, true },
 			[]string{"MachineConfigPool/master: is paused by an import that could not let it go; the same import again, or: " + cluster.Unpause}},
-		"behind": {func(st *cluster.Status) { st.Pool.UpToDate = 1 }, []string{"MachineConfigPool/master: 1 of 2 nodes have the configuration rendered-1; oc get mcp master"}},
+		"behind":        {func(st *cluster.Status) { st.Pool.UpToDate = 1 }, []string{"MachineConfigPool/master: 1 of 2 nodes have the configuration rendered-1; oc get mcp master"}},
+		"one not ready": {func(st *cluster.Status) { st.Pool.Updated, st.Pool.Ready = false, 1 }, []string{"MachineConfigPool/master: all 2 nodes have the configuration rendered-1, and 1 are ready; oc get mcp master"}},
+		"a ClusterCatalog": {func(st *cluster.Status) {
+			st.Catalogs[0] = cluster.Catalog{Kind: "ClusterCatalog", Name: "mine", Image: st.Catalogs[0].Image, State: "Retrying"}
+		}, []string{"ClusterCatalog/mine: is Retrying; oc describe clustercatalog mine"}},
 		"a node": {func(st *cluster.Status) {
 			st.Nodes[0] = cluster.Node{Name: "node1", State: "Degraded", DiskPressure: true}
 		},

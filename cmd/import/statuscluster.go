@@ -23,8 +23,11 @@ func poolFindings(st *cluster.Status) []string {
 	if p.Paused {
 		found = append(found, pool+pausedText(p))
 	}
-	if p.UpToDate < p.Machines || !p.Updated {
+	switch {
+	case p.UpToDate < p.Machines:
 		found = append(found, fmt.Sprintf("%s%d of %d nodes have the configuration %s; oc get mcp %s", pool, p.UpToDate, p.Machines, p.Target, p.Name))
+	case !p.Updated:
+		found = append(found, fmt.Sprintf("%sall %d nodes have the configuration %s, and %d are ready; oc get mcp %s", pool, p.Machines, p.Target, p.Ready, p.Name))
 	}
 	for _, n := range st.Nodes {
 		node := "Node/" + n.Name + ": "
@@ -61,10 +64,18 @@ func catalogFindings(s *site.Site, st *cluster.Status) []string {
 	var found []string
 	for _, k := range st.Catalogs {
 		if !k.Ready && (hostOf(k.Image) == s.CatalogHost || ours(s, []string{k.Image})) {
-			found = append(found, fmt.Sprintf("%s/%s: is %s; oc get pods -n openshift-marketplace", k.Kind, k.Name, cmp.Or(k.State, "without a state")))
+			found = append(found, fmt.Sprintf("%s/%s: is %s; %s", k.Kind, k.Name, cmp.Or(k.State, "without a state"), askCatalog(k)))
 		}
 	}
 	return found
+}
+
+// askCatalog is where it is said why a catalog is not served.
+func askCatalog(k cluster.Catalog) string {
+	if k.Kind == "ClusterCatalog" {
+		return "oc describe clustercatalog " + k.Name
+	}
+	return "oc get pods -n openshift-marketplace"
 }
 
 // mirrorFindings are sources of the bundle that no rule in force sends to the nodes.
