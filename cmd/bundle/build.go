@@ -28,12 +28,14 @@ func buildCommand() *cli.Command {
 			"   bundle build -c imageset.yaml --volume-size 4GiB \\\n" +
 			"      --volume-dir /media/usb1 --volume-dir /media/usb2 -o site.bundle.tar\n" +
 			"   bundle build -c imageset.yaml --base may.bundle.tar -o /media/usb/june.bundle.tar\n" +
-			"   bundle build -c imageset.yaml -o - | ssh site 'cat > site.bundle.tar'\n\n" +
+			"   bundle build -c imageset.yaml -o - | ssh site import push --site site.yaml -\n\n" +
 			"What goes through a pipe begins anew, should it end early.",
 		Flags: append(append(sourceFlags(), volumeFlags()...),
 			baseFlag(),
 			&cli.StringFlag{Name: "plan", Usage: "build what `FILE` pins, in place of -c"},
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "the bundle's `FILE`, or - for a pipe"}),
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "the bundle's `FILE`, or - for a pipe"},
+			&cli.BoolFlag{Name: "to-stdout", Usage: "the same as -o -"},
+			&cli.BoolFlag{Name: "zstd", Usage: "compress what goes through the pipe; verify and push find out by themselves"}),
 		Action: runBuild,
 	}
 }
@@ -102,6 +104,12 @@ func checkBuildFlags(c *cli.Context) (out string, err error) {
 		return "", err
 	}
 	out = c.String("output")
+	if c.Bool("to-stdout") {
+		if out != "" && out != "-" {
+			return "", cmdline.Usagef("build: -o %s and --to-stdout: one of them", out)
+		}
+		out = "-"
+	}
 	switch {
 	case out == "":
 		return "", cmdline.Usagef("build: where to? bundle build -c imageset.yaml -o /media/usb/site.bundle.tar")
@@ -112,6 +120,9 @@ func checkBuildFlags(c *cli.Context) (out string, err error) {
 	}
 	if out == "-" {
 		return out, checkStream(c)
+	}
+	if c.Bool("zstd") {
+		return "", cmdline.Usagef("build: --zstd is for a pipe (-o -): a file is read by offset, so that any blob is found without what is before it, and its layers are compressed already")
 	}
 	if info, err := os.Stat(filepath.Dir(out)); err != nil {
 		return "", &cmdline.UsageError{Err: err}

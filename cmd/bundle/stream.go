@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io"
 	"os"
 
 	"github.com/urfave/cli/v2"
@@ -10,6 +11,7 @@ import (
 	"drayage/internal/cmdline"
 	"drayage/internal/ui"
 	"drayage/pkg/bundle"
+	"drayage/pkg/manifest"
 )
 
 // checkStream refuses what cannot be done on the way through a pipe.
@@ -47,7 +49,7 @@ func runStream(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	written, err := bundle.Stream(c.Context, m, open, out, bundle.WriteOptions{Progress: u.Progress(), Owners: p.Owners()})
+	written, err := streamed(c, m, open, out, bundle.WriteOptions{Progress: u.Progress(), Owners: p.Owners()})
 	if err != nil {
 		return err
 	}
@@ -57,4 +59,20 @@ func runStream(c *cli.Context) error {
 	cmdline.WarnOmitted(c, p.Manifest)
 	warnPlaces(c, p.Manifest)
 	return errors.Join(printWritten(c, written, p.Manifest.Omitted), cmdline.CheckOmitted(p.Manifest))
+}
+
+// streamed writes the stream as it is, or packed.
+func streamed(c *cli.Context, m *manifest.Manifest, open bundle.OpenFunc, out io.Writer, o bundle.WriteOptions) (*bundle.Written, error) {
+	if !c.Bool("zstd") {
+		return bundle.Stream(c.Context, m, open, out, o)
+	}
+	packed, err := bundle.Pack(out)
+	if err != nil {
+		return nil, err
+	}
+	written, err := bundle.Stream(c.Context, m, open, packed, o)
+	if err != nil { // an end would be taken for a good one
+		return nil, err
+	}
+	return written, packed.Close()
 }

@@ -27,7 +27,11 @@ func pushCommand() *cli.Command {
 		Description: "What a node has already is not sent again. A node that is down does not stop the\n" +
 			"others: the exit code is 4, and the same command again finishes the rest. In the end\n" +
 			"every node is asked for all of it: only then it is whole.\n\n" +
-			"   import push --site site.yaml /media/usb/site.bundle.tar",
+			"   import push --site site.yaml /media/usb/site.bundle.tar\n" +
+			"   bundle build -c imageset.yaml -o - | ssh site import push --site site.yaml -\n\n" +
+			"FILE may be -: standard input is read once, for all nodes. There the slowest node sets the\n" +
+			"pace, until the others have waited --timeout for it; then it falls out. The same pipe again\n" +
+			"brings what it lacks.",
 		Flags: []cli.Flag{
 			siteFlag, cmdline.RootFlag, cmdline.KeyFlag, cmdline.SkipFlag, cmdline.VolumeDirFlag,
 			&cli.StringSliceFlag{Name: "node", Usage: "only the node `NAME`; may be given several times"},
@@ -50,21 +54,34 @@ func runPush(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	b, err := openBundle(c)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
 	u := ui.New(os.Stderr)
-	results, err := importer.Fill(c.Context, b, s, importer.FillOptions{
-		PushOptions: importer.PushOptions{Client: client, Nodes: nodes, Jobs: c.Int("jobs"), Progress: u.Progress()},
-		NoCheck:     c.Bool("no-check"), Deep: c.Bool("deep"),
-	})
+	defer u.Close()
+	o := importer.FillOptions{
+		PushOptions: importer.PushOptions{
+			Client: client, Nodes: nodes, Jobs: c.Int("jobs"), Progress: u.Progress(), Patience: c.Duration("timeout"),
+		},
+		NoCheck: c.Bool("no-check"), Deep: c.Bool("deep"),
+	}
+	b, results, err := fill(c, s, o)
 	u.Close()
 	if results == nil {
 		return err
 	}
 	return errors.Join(printPush(c, b, results), err)
+}
+
+// fill fills nodes from the file that is named, or from standard input.
+func fill(c *cli.Context, s *site.Site, o importer.FillOptions) (*bundle.Bundle, []importer.NodeResult, error) {
+	if c.Args().First() == "-" {
+		return fillFromPipe(c, s, o)
+	}
+	b, err := openBundle(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer b.Close()
+	results, err := importer.Fill(c.Context, b, s, o)
+	return b, results, err
 }
 
 // pushTargets reads everything about the site before the bundle is opened.

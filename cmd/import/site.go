@@ -84,7 +84,7 @@ func openBundle(c *cli.Context) (*bundle.Bundle, error) {
 		return nil, err
 	}
 	if path == "-" {
-		return nil, cmdline.Usagef("%s: reads a bundle by offset, in a file; only verify reads standard input", c.Command.Name)
+		return nil, cmdline.Usagef("%s: reads a bundle by offset, in a file; only verify and push (--node NAME for one node) read standard input", c.Command.Name)
 	}
 	root, err := cmdline.Root(c)
 	if err != nil {

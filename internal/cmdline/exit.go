@@ -146,6 +146,8 @@ func hint(err error) string {
 		return "volumes in other folders are found with --volume-dir DIR, once for each"
 	case errors.As(err, &tooLarge):
 		return "--volume-size 4GiB splits the bundle into files that fit there"
+	case errors.As(err, &invalid) && invalid.Cut:
+		return "the same pipe again goes on: what a node has is not sent to it again"
 	case errors.As(err, &invalid):
 		return "take another copy of the bundle; verify lists all that is wrong with this one"
 	case errors.Is(err, importer.ErrSilent):

@@ -13,8 +13,8 @@
 //	Compare  two bundles or packing lists -> what one has and the other has not
 //
 // FILE may be volumes, byte ranges of the tar in files of their own
-// ([BeginVolumes]), and what is written to or verified from a pipe
-// ([Stream], [VerifyStream]).
+// ([BeginVolumes]), and what is written to a pipe, and verified or read from one
+// ([Stream], [VerifyStream], [OpenPipe]).
 package bundle
 
 import (
@@ -126,6 +126,8 @@ type InvalidError struct {
 	// Missing says that a volume is not there, and was looked for in every folder
 	// that was named.
 	Missing bool
+	// Cut says that it came through a pipe and ended early, and was right so far.
+	Cut bool
 }
 
 // Error is the first finding, and how many there are.
@@ -179,6 +181,10 @@ func (b *Bundle) byName() map[string]oci.Entry {
 // any other error as it is.
 func (b *Bundle) Damage(err error) error {
 	var content *oci.ContentError
+	var tape *oci.TapeError
+	if errors.As(err, &tape) {
+		return &InvalidError{Path: b.path, Findings: []oci.Finding{tape.Finding}, Cut: tape.Cut}
+	}
 	if !errors.As(err, &content) {
 		return err
 	}

@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -38,15 +39,20 @@ const maxFront = oci.MaxIndex + 2*manifest.MaxSize + oci.MaxManifest + 1<<20
 // VerifyStream is [Verify] for a bundle that can be read only once. Damage to
 // the front ends it: without the packing list nothing is known of the rest.
 func VerifyStream(ctx context.Context, r io.Reader, root digest.Digest, p progress.Func) (*Report, error) {
-	front := &frontReader{r: r}
-	b, l, err := front.open()
+	unpacked, err := unzstd(r)
+	if err != nil {
+		return nil, err
+	}
+	defer unpacked.Close()
+	front := &frontReader{r: unpacked, most: maxFront}
+	b, l, err := front.open(root)
+	if another := (*RootError)(nil); errors.As(err, &another) {
+		return nil, err
+	}
 	report := &Report{Path: "-", RootChecked: root != "", Findings: []oci.Finding{}}
 	if err != nil {
 		report.RootChecked, report.Findings = false, perLine(err)
 		return report, ctx.Err()
-	}
-	if root != "" && b.Root != root {
-		return nil, &RootError{"-", b.Root, root}
 	}
 	report.Root, report.Manifest, report.Bytes, report.Blobs = b.Root, b.Manifest, l.Size, len(l.Blobs)
 	report.Signatures, report.Unsigned, report.Omitted = len(b.Manifest.Signatures), b.Manifest.Unsigned, b.Manifest.Omitted
@@ -68,17 +74,22 @@ func VerifyStream(ctx context.Context, r io.Reader, root digest.Digest, p progre
 	return report, nil
 }
 
+// indexEntries are those up to index.json.
+const indexEntries = 2
+
 // frontReader reads a stream at offsets, and keeps what it has read.
 type frontReader struct {
 	r      io.Reader
+	most   int64 // bytes that may be kept
 	kept   []byte
+	ended  bool // r gave no more
 	passed bool // what follows is read by another
 }
 
 func (f *frontReader) ReadAt(b []byte, at int64) (int, error) {
 	end := at + int64(len(b))
-	if end > maxFront {
-		return 0, fmt.Errorf("the packing list is not among the first %d bytes", maxFront)
+	if end > f.most {
+		return 0, fmt.Errorf("what describes the images is not among the first %d bytes", f.most)
 	}
 	if more := end - int64(len(f.kept)); more > 0 {
 		if f.passed {
@@ -86,6 +97,7 @@ func (f *frontReader) ReadAt(b []byte, at int64) (int, error) {
 		}
 		n, err := io.CopyN((*appender)(f), f.r, more)
 		if n < more {
+			f.ended = true
 			return copy(b, f.kept[min(at, int64(len(f.kept))):]), err
 		}
 	}
@@ -118,9 +130,16 @@ func (a *appender) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// open reads the packing list, and the documents of a delta.
-func (f *frontReader) open() (*Bundle, *oci.Layout, error) {
-	a, err := oci.OpenFront(f, frontEntries)
+// open reads the packing list. Before that comes index.json: if that has another
+// root, nothing behind it is read.
+func (f *frontReader) open(root digest.Digest) (*Bundle, *oci.Layout, error) {
+	a, err := oci.OpenFront(f, indexEntries)
+	if err == nil && root != "" && a.Root != root {
+		err = &RootError{"-", a.Root, root}
+	}
+	if err == nil {
+		a, err = oci.OpenFront(f, frontEntries)
+	}
 	if err != nil {
 		return nil, nil, err
 	}

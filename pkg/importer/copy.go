@@ -141,15 +141,16 @@ func (inv *inventory) warnings() []string {
 // copyWork pushes from the nodes, and checks.
 func copyWork(ctx context.Context, s *site.Site, w *work, inv *inventory, o CopyOptions, r *NodeResult) (err error) {
 	o.Progress.Phase("copy", w.bytes)
+	f := newFan(nil)
 	p := &pusher{
-		client: o.Client, fan: newFan(nil), jobs: o.Jobs, report: o.Progress,
+		client: o.Client, fan: f, jobs: o.Jobs, report: o.Progress,
 		host: oci.Repository{Host: o.To.Host(s.Registry), Insecure: s.Registry.PlainHTTP},
 	}
 	p.others = &others{inv: inv, repos: map[digest.Digest][]string{}, turn: map[digest.Digest]int{}}
 	for _, b := range w.blobs {
 		p.others.repos[b.desc.Digest] = b.repos
 	}
-	p.fan.join(p)
+	f.join(p)
 	*r, err = p.node(ctx, func(err error) error { return err }, o.To, w)
 	if err != nil || ctx.Err() != nil || r.Whole && !o.Deep {
 		return err

@@ -25,6 +25,11 @@ func Fill(ctx context.Context, b *bundle.Bundle, s *site.Site, o FillOptions) ([
 		return nil, b.Damage(err)
 	}
 	results, pushed := pushWork(ctx, b, s, work, newFan(b.Archive), o.PushOptions)
+	return prove(ctx, work, s, o, results, pushed)
+}
+
+// prove is what follows a push.
+func prove(ctx context.Context, work *work, s *site.Site, o FillOptions, results []NodeResult, pushed error) ([]NodeResult, error) {
 	if ctx.Err() != nil || o.NoCheck {
 		return results, pushed
 	}

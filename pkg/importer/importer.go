@@ -18,6 +18,9 @@
 // that has a blob does not take it again, even if it is damaged: such a blob has
 // to be removed on the node.
 //
+// A bundle may come through a pipe ([FillPipe]): then each byte passes once, and
+// all nodes go at the pace of the slowest, or without it.
+//
 // Nodes that are equally fast read each blob once between them; one that is slow,
 // hangs or is gone holds the others up for a second or two and no longer, and
 // reads by itself from then on.
@@ -58,6 +61,9 @@ type PushOptions struct {
 	// Jobs is how many requests one node sees at once. 0 means 4.
 	Jobs     int
 	Progress progress.Func
+	// Patience is, of a pipe, how long the other nodes wait for one that is slower
+	// before it falls out. 0 means oci.DefaultTimeout.
+	Patience time.Duration
 }
 
 // NodeResult says what became of one node.
@@ -155,7 +161,7 @@ func failed(errs []error) error {
 	return e
 }
 
-func newPusher(b *bundle.Bundle, s *site.Site, n site.Node, f *fan, o PushOptions) *pusher {
+func newPusher(b *bundle.Bundle, s *site.Site, n site.Node, f shared, o PushOptions) *pusher {
 	return &pusher{
 		client: o.Client, archive: b.Archive, fan: f, jobs: o.Jobs, report: o.Progress,
 		host: oci.Repository{Host: n.Host(s.Registry), Insecure: s.Registry.PlainHTTP},
@@ -169,6 +175,9 @@ func (p *pusher) node(ctx context.Context, damage func(error) error, n site.Node
 	mounts, err := p.ready(ctx, w)
 	if err == nil {
 		err = p.push(ctx, w, mounts)
+	}
+	if slow := (*SlowError)(nil); errors.As(context.Cause(ctx), &slow) {
+		err = slow
 	}
 	r := p.soFar()
 	r.Node, r.Host = n.Name, p.host.Host

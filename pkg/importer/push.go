@@ -1,11 +1,13 @@
 package importer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"sync"
 
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
@@ -17,7 +19,7 @@ import (
 type pusher struct {
 	client  *oci.Client
 	archive *oci.Archive
-	fan     *fan
+	fan     shared
 	others  *others        // where content comes from when there is no archive
 	host    oci.Repository // Path is filled in by in()
 	jobs    int
@@ -26,6 +28,16 @@ type pusher struct {
 	mu     sync.Mutex
 	result NodeResult
 	wrote  bool // a manifest or a tag
+	missed MissedError
+}
+
+// shared gives blobs to nodes so that each is read once for all of them: a fan
+// out of a file, a tape out of a pipe.
+type shared interface {
+	open(ctx context.Context, p *pusher, d ocispec.Descriptor) (io.ReadCloser, error)
+	// skip says that a node does not need a blob, leave that it needs none any more.
+	skip(p *pusher, d digest.Digest)
+	leave(p *pusher)
 }
 
 // in is a repository on this node.
@@ -39,10 +51,10 @@ func (p *pusher) in(repo string) oci.Repository {
 func (p *pusher) push(ctx context.Context, w *work, mounts []mountWork) error {
 	err := each(ctx, p.jobs, mounts, p.mount)
 	if err == nil {
-		err = each(ctx, p.jobs, w.blobs, p.blob)
+		err = each(ctx, p.jobs, w.blobs, p.blobOnce)
 	}
 	p.fan.leave(p)
-	if err != nil {
+	if err = cmp.Or(err, p.missing()); err != nil {
 		return err
 	}
 	// A cluster that finds an image without its signature refuses it for good.
@@ -146,6 +158,9 @@ func (p *pusher) bring(ctx context.Context, d ocispec.Descriptor, repo, from str
 			p.count(func(r *NodeResult) { r.Mounted++ })
 			return nil
 		}
+		if p.fromPipe() {
+			return p.within(ctx, d, repo, from)
+		}
 	}
 	return p.send(ctx, d, repo, from == "")
 }
@@ -196,6 +211,9 @@ func (p *pusher) sendOnce(ctx context.Context, d ocispec.Descriptor, repo string
 func (p *pusher) open(ctx context.Context, d ocispec.Descriptor) (io.ReadCloser, error) {
 	if p.others != nil {
 		return p.others.open(ctx, p.client, d)
+	}
+	if p.fromPipe() {
+		return p.fan.open(ctx, p, d)
 	}
 	return p.archive.Open(ctx, d)
 }

@@ -1,0 +1,191 @@
+package bundle
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/opencontainers/go-digest"
+
+	"drayage/pkg/oci"
+)
+
+// counted counts what is read of it.
+type counted struct {
+	r io.Reader
+	n int
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.r.Read(b[:min(len(b), 512)])
+	c.n += n
+	return n, err
+}
+
+func TestPipeGivesEveryBlob(t *testing.T) {
+	may, w := base(t, may().write(t).Path), june()
+	for name, written := range map[string]*Written{"a bundle": w.write(t), "a delta": w.delta(t, may)} {
+		raw := content(t, written.Path)
+		p, err := OpenPipe(once{bytes.NewReader(raw)}, written.Root)
+		check(t, err)
+		blobs := 0
+		for {
+			d, err := p.Tape.Next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			check(t, err)
+			got, err := io.ReadAll(p.Tape)
+			check(t, err)
+			if digest.FromBytes(got) != d.Digest {
+				t.Errorf("%s: %s is %s", name, d.Digest, digest.FromBytes(got))
+			}
+			blobs++
+		}
+		if blobs != written.Blobs || p.Root != written.Root {
+			t.Errorf("%s: %d blobs of %d, root %s", name, blobs, written.Blobs, p.Root)
+		}
+	}
+}
+
+// Of a pipe with another root nothing is read behind index.json.
+func TestPipeWithAnotherRoot(t *testing.T) {
+	w := newWorld()
+	w.image("quay.io/acme/one:v1", strings.Repeat("large", 100_000))
+	raw := content(t, w.write(t).Path)
+	source := &counted{r: bytes.NewReader(raw)}
+	another := (*RootError)(nil)
+	_, err := OpenPipe(source, digest.FromString("x"))
+	if list := bytes.Index(raw, []byte(`"formatVersion"`)); !errors.As(err, &another) || source.n > list {
+		t.Errorf("%v after %d bytes, the packing list is at %d", err, source.n, list)
+	}
+}
+
+// Each cut within the front is one, whatever it cuts.
+func TestPipeCutInItsFront(t *testing.T) {
+	written := small().write(t)
+	raw := content(t, written.Path)
+	a, findings := oci.OpenArchive(bytes.NewReader(raw), int64(len(raw)))
+	if len(findings) > 0 {
+		t.Fatal(findings)
+	}
+	end := int(a.Entries()[6].Offset + a.Entries()[6].Size)
+	for at := 0; at < end; at += 41 {
+		_, err := OpenPipe(bytes.NewReader(raw[:at]), written.Root)
+		invalid := (*InvalidError)(nil)
+		if !errors.As(err, &invalid) || !invalid.Cut || len(invalid.Findings) != 1 {
+			t.Fatalf("cut at %d: %v", at, err)
+		}
+	}
+}
+
+// Streams that want more memory than there is, or are in another order than a pipe has.
+func TestHostilePipes(t *testing.T) {
+	index := func(size string) []byte {
+		raw := bytes.Clone(content(t, small().write(t).Path)[:1536])
+		at := 1024 + 124
+		copy(raw[at:at+11], size)
+		sum := 0
+		copy(raw[1024+148:1024+156], "        ")
+		for _, b := range raw[1024:1536] {
+			sum += int(b)
+		}
+		copy(raw[1024+148:], []byte{byte('0' + sum>>12&7), byte('0' + sum>>9&7), byte('0' + sum>>6&7), byte('0' + sum>>3&7), byte('0' + sum&7), 0, ' '})
+		return raw
+	}
+	late := func() io.Reader {
+		w := newWorld()
+		w.image("quay.io/acme/one:v1", strings.Repeat("x", MaxPipeFront))
+		f := w.forgery(t)
+		slices.Reverse(f.parts) // the packing list lists them so, too
+		m := w.list()
+		m.Blobs = f.parts
+		return bytes.NewReader(content(t, writeList(t, w, m)))
+	}
+	for _, c := range []struct {
+		name, want string
+		r          io.Reader
+	}{
+		{"nothing", "-: nothing came through the pipe", strings.NewReader("")},
+		{"something else", "-: is cut after 14 bytes", strings.NewReader("something else")},
+		{"zeros", "-: ends before it begins", zeros{}},
+		{"an index of a terabyte", "-: index.json: ", io.MultiReader(bytes.NewReader(index("77777777777")), zeros{})},
+		{"a large index", "among the first 33554432 bytes", io.MultiReader(bytes.NewReader(index("00177777777")), zeros{})},
+		{"image manifests behind layers", "among the first 33554432 bytes", late()},
+		{"a bomb", "-: ends before it begins", packed(t, io.LimitReader(zeros{}, 1<<30))},
+		{"a bomb in index.json", "among the first 33554432 bytes", packed(t, io.MultiReader(bytes.NewReader(index("00177777777")), io.LimitReader(zeros{}, 1<<30)))},
+		{"a window that is too large", "window size exceeded", packed(t, io.LimitReader(zeros{}, 64<<20), zstd.WithWindowSize(32<<20))},
+		{"no zstd", "-: ", bytes.NewReader(append(bytes.Clone(zstdMagic), "nonsense nonsense"...))},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := OpenPipe(c.r, "")
+			runtime.ReadMemStats(&after)
+			invalid := (*InvalidError)(nil)
+			if !errors.As(err, &invalid) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got %v, want %s", err, c.want)
+			}
+			// A slice that grows has been some five times as large in sum.
+			if got := after.TotalAlloc - before.TotalAlloc; got > 8*MaxPipeFront {
+				t.Errorf("took %d bytes of memory", got)
+			}
+		})
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) {
+	clear(b)
+	return len(b), nil
+}
+
+// packed is zstd of a reader.
+func packed(t *testing.T, r io.Reader, o ...zstd.EOption) io.Reader {
+	t.Helper()
+	var out bytes.Buffer
+	w, err := zstd.NewWriter(&out, o...)
+	check(t, err)
+	_, err = io.Copy(w, r)
+	check(t, errors.Join(err, w.Close()))
+	return &out
+}
+
+// What Pack makes is read as what it was, by all who read streams.
+func TestPackedStream(t *testing.T) {
+	w := small()
+	written := w.write(t)
+	var out bytes.Buffer
+	z, err := Pack(&out)
+	check(t, err)
+	_, err = Stream(t.Context(), w.list(), w.open, z, WriteOptions{})
+	check(t, errors.Join(err, z.Close()))
+	raw := out.Bytes()
+	if len(raw) >= int(written.Bytes)/2 {
+		t.Errorf("%d bytes packed, %d without", len(raw), written.Bytes)
+	}
+	r, err := VerifyStream(t.Context(), bytes.NewReader(raw), written.Root, nil)
+	check(t, err)
+	if len(r.Findings) > 0 || r.Bytes != written.Bytes {
+		t.Errorf("%+v", r)
+	}
+	p, err := OpenPipe(bytes.NewReader(raw), written.Root)
+	check(t, err)
+	for err == nil {
+		_, err = p.Tape.Next()
+	}
+	if !errors.Is(err, io.EOF) {
+		t.Error(err)
+	}
+	for _, n := range []int{3, 100, len(raw) / 2, len(raw) - 1} {
+		if r, err := VerifyStream(t.Context(), bytes.NewReader(raw[:n]), "", nil); err != nil || len(r.Findings) == 0 {
+			t.Errorf("cut at %d: %+v, %v", n, r, err)
+		}
+	}
+}

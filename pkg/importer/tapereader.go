@@ -1,0 +1,68 @@
+package importer
+
+import (
+	"context"
+	"io"
+)
+
+// tapeReader is one node's reader of a blob on a tape.
+type tapeReader struct {
+	ctx context.Context
+	t   *tape
+	fd  *tapeFeed
+	p   *pusher
+
+	n      int // the chunk that it is at
+	offset int // in that chunk
+}
+
+// Read waits for what has not come yet. A tape that comes slowly is no registry's
+// fault: clients do not count the time in here.
+func (r *tapeReader) Read(b []byte) (int, error) {
+	if len(b) == 0 {
+		return 0, nil
+	}
+	r.t.mu.Lock()
+	defer r.t.mu.Unlock()
+	for {
+		n, err, ready := r.take(b)
+		if ready {
+			return n, err
+		}
+		changed := r.t.changed
+		r.t.mu.Unlock()
+		select {
+		case <-changed:
+		case <-r.ctx.Done():
+		}
+		r.t.mu.Lock()
+	}
+}
+
+// take gives what is there. It copies under the lock: chunks are used again.
+func (r *tapeReader) take(b []byte) (n int, err error, ready bool) { //nolint:revive // the error belongs to the bytes
+	switch i := r.n - r.fd.first; {
+	case r.ctx.Err() != nil:
+		return 0, context.Cause(r.ctx), true
+	case r.fd.at[r.p] != r: // it left, or another attempt took its place
+		return 0, io.ErrClosedPipe, true
+	case i < len(r.fd.chunks):
+		n = copy(b, r.fd.chunks[i][r.offset:])
+		r.offset += n
+		if r.offset == len(r.fd.chunks[i]) {
+			r.n, r.offset = r.n+1, 0
+			r.t.wake()
+		}
+		return n, nil, true
+	case r.fd.err != nil:
+		return 0, r.fd.err, true
+	case r.fd.whole:
+		return 0, io.EOF, true
+	case r.t.err != nil:
+		return 0, r.t.err, true
+	}
+	return 0, nil, false
+}
+
+// Close does nothing: the blob may have to be sent again.
+func (r *tapeReader) Close() error { return nil }
