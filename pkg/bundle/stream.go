@@ -97,7 +97,7 @@ func (f *frontReader) ReadAt(b []byte, at int64) (int, error) {
 		}
 		n, err := io.CopyN((*appender)(f), f.r, more)
 		if n < more {
-			f.ended = true
+			f.ended = errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 			return copy(b, f.kept[min(at, int64(len(f.kept))):]), err
 		}
 	}
