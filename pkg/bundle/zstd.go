@@ -3,6 +3,8 @@ package bundle
 import (
 	"bufio"
 	"bytes"
+	"errors"
+	"fmt"
 	"io"
 
 	"github.com/klauspost/compress/zstd"
@@ -39,5 +41,24 @@ func unzstd(r io.Reader) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.IOReadCloser(), nil
+	return &unpacker{d}, nil
+}
+
+// unpacker says of errors that they are zstd's.
+type unpacker struct{ *zstd.Decoder }
+
+func (u *unpacker) Read(b []byte) (int, error) {
+	n, err := u.Decoder.Read(b)
+	switch {
+	case err == nil, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return n, err
+	case errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded):
+		err = fmt.Errorf("refers back further than %d bytes, as after --long or --ultra", maxUnpackWindow)
+	}
+	return n, fmt.Errorf("zstd: %w", err)
+}
+
+func (u *unpacker) Close() error {
+	u.Decoder.Close()
+	return nil
 }

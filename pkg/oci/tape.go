@@ -26,7 +26,7 @@ type Tape struct {
 // TapeError is a tar that is cut, or is another than its packing list says.
 type TapeError struct {
 	Finding
-	// Cut says that it is right as far as it goes.
+	// Cut says that it is right as far as it goes, and ends there.
 	Cut bool
 }
 
@@ -129,8 +129,9 @@ func (t *Tape) cut(entry string, err error) error {
 	if entry != "" {
 		problem += ", in " + entry
 	}
-	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+	ended := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	if !ended {
 		problem += ": " + err.Error()
 	}
-	return &TapeError{Finding{Problem: problem}, true}
+	return &TapeError{Finding{Problem: problem}, ended}
 }
