@@ -31,6 +31,7 @@ func applyCommand() *cli.Command {
 			siteFlag, cmdline.RootFlag, cmdline.KeyFlag, cmdline.SkipFlag, cmdline.VolumeDirFlag,
 			&cli.BoolFlag{Name: "dry-run", Usage: "look and try, write nothing"},
 			&cli.StringFlag{Name: "stage", Usage: "only the objects of one `STAGE`: nodes, mirrors or catalogs"},
+			&cli.BoolFlag{Name: "allow-degraded", Usage: "go on although a node is not ready, when nothing would change on nodes"},
 			&cli.BoolFlag{Name: "no-wait", Usage: "return when all is written; the cluster goes on by itself"},
 			cmdline.JSONFlag,
 		}, clusterFlags...),

@@ -43,7 +43,7 @@ func nobodyToAsk(c *cli.Context) bool { return !c.Bool("yes") && !term.IsTermina
 func prepareOptions(c *cli.Context, to *cluster.Cluster, s *site.Site, b *bundle.Bundle, u *ui.UI) cluster.PrepareOptions {
 	return cluster.PrepareOptions{
 		Version: s.OpenShift, NodeBytes: releaseBytes(b.Manifest, to.Info.Version),
-		ForceSpace: c.Bool("force-space"), ForceConflicts: c.Bool("force-conflicts"), Progress: u.Progress(),
+		ForceSpace: c.Bool("force-space"), ForceConflicts: c.Bool("force-conflicts"), AllowDegraded: c.Bool("allow-degraded"), Progress: u.Progress(),
 	}
 }
 

@@ -33,7 +33,7 @@ func runCommand() *cli.Command {
 			siteFlag, cmdline.RootFlag, cmdline.KeyFlag, cmdline.SkipFlag, cmdline.VolumeDirFlag,
 			&cli.BoolFlag{Name: "no-verify", Usage: "do not read the whole file first"},
 			&cli.BoolFlag{Name: "image-is-there", Usage: "the registry's image lies on every node, and has to be asked for no more"},
-			&cli.BoolFlag{Name: "allow-degraded", Usage: "point the cluster at nodes of which some are not whole"},
+			&cli.BoolFlag{Name: "allow-degraded", Usage: "point the cluster at nodes of which some are not whole, and go on without a node that is not ready when nothing would change on nodes"},
 			&cli.DurationFlag{Name: "registry-timeout", Value: registryTime, Usage: "how much `TIME` the nodes' registries have to come up"},
 			&cli.StringFlag{Name: "authfile", Usage: "credentials of the nodes' registries in `FILE`, in place of the site's"},
 			&cli.IntFlag{Name: "jobs", Value: 4, Usage: "how many `N` requests one node gets at a time"},
@@ -54,6 +54,8 @@ type onSite struct {
 	objects []siteObject
 	to      *cluster.Cluster
 	result  runResult
+	// lacking is how many bytes each node will get, until it got them.
+	lacking map[string]int64
 }
 
 func runRun(c *cli.Context) error {
@@ -109,7 +111,10 @@ func arrive(c *cli.Context) (*onSite, error) {
 func (r *onSite) begin() error {
 	u := ui.New(os.Stderr)
 	defer u.Close()
-	plan, err := r.to.Prepare(r.c.Context, ofStage(r.objects, ""), prepareOptions(r.c, r.to, r.site, r.bundle, u))
+	if err := r.survey(); err != nil {
+		return err
+	}
+	plan, err := r.to.Prepare(r.c.Context, ofStage(r.objects, ""), r.prepareOptions(u))
 	if err != nil {
 		return clusterError(err)
 	}

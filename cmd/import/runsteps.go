@@ -33,24 +33,37 @@ func (r *onSite) verify() (runStep, error) {
 	return runStep{Result: stepDone, Text: fmt.Sprintf("%d images, %d blobs, %s, all good", report.Images, report.Blobs, ui.Bytes(report.Bytes))}, nil
 }
 
-func (r *onSite) applyNodes() (runStep, error)    { return r.apply(render.StageNodes) }
-func (r *onSite) applyMirrors() (runStep, error)  { return r.apply(render.StageMirrors) }
-func (r *onSite) applyCatalogs() (runStep, error) { return r.apply(render.StageCatalogs) }
+// applyNodes takes along what the mirror sets lose: that drains nodes, too.
+func (r *onSite) applyNodes() (runStep, error) {
+	narrowed, warnings, err := r.to.Narrowed(r.c.Context, ofStage(r.objects, render.StageMirrors), nil)
+	if err != nil {
+		return runStep{}, clusterError(err)
+	}
+	r.warn(warnings)
+	return r.apply(append(ofStage(r.objects, render.StageNodes), narrowed...))
+}
 
-// apply brings the objects of a stage to the cluster, and waits until they are in
+func (r *onSite) applyMirrors() (runStep, error) {
+	return r.apply(ofStage(r.objects, render.StageMirrors))
+}
+func (r *onSite) applyCatalogs() (runStep, error) {
+	return r.apply(ofStage(r.objects, render.StageCatalogs))
+}
+
+// apply brings objects to the cluster, and waits until they are in
 // force. Objects that are there are waited for as well: a run that was ended goes
 // on watching.
-func (r *onSite) apply(stage render.Stage) (runStep, error) {
-	objects := ofStage(r.objects, stage)
+func (r *onSite) apply(objects []cluster.Object) (runStep, error) {
 	if len(objects) == 0 {
 		return runStep{Result: stepNothing, Text: "this bundle and site have no such objects"}, nil
 	}
 	u := ui.New(os.Stderr)
 	defer u.Close()
-	plan, err := r.to.Prepare(r.c.Context, objects, prepareOptions(r.c, r.to, r.site, r.bundle, u))
+	plan, err := r.to.Prepare(r.c.Context, objects, r.prepareOptions(u))
 	if err != nil {
 		return runStep{}, clusterError(err)
 	}
+	r.warn(plan.Findings)
 	if err := plan.Err(); err != nil {
 		return runStep{Objects: plan.Changes}, clusterError(err)
 	}
@@ -92,6 +105,7 @@ func (r *onSite) push() (runStep, error) {
 	results, err := importer.Push(r.c.Context, r.bundle, r.site, importer.PushOptions{
 		Client: r.client, Nodes: r.site.Nodes, Jobs: r.c.Int("jobs"), Progress: u.Progress(),
 	})
+	r.lacking = nil
 	s := runStep{Result: stepDone, Pushed: results}
 	var sent int64
 	whole := 0

@@ -43,7 +43,7 @@ func (c *Cluster) Apply(ctx context.Context, p *Plan, o ApplyOptions) (done []Ch
 		}
 	}
 	for s := stageGround; s <= stageLast; s++ {
-		if s == stageMirrors && p.updating && !o.NoWait {
+		if s == stageMirrors && p.updating && !p.away && !o.NoWait {
 			if err := c.waitForPool(ctx, wanted{}, o); err != nil {
 				return done, err
 			}
@@ -67,6 +67,10 @@ func (c *Cluster) applyStage(ctx context.Context, p *Plan, s stage, o ApplyOptio
 		want, err := wantedOf(slices.DeleteFunc(slices.Clone(p.objects), func(object Object) bool { return object.stage() > s }))
 		if err != nil {
 			return changes, err
+		}
+		want.gone = p.gone
+		if p.away { // no rollout ends before that node is back
+			return changes, c.inForce(ctx, want, o.Progress)
 		}
 		return changes, c.waitForPool(ctx, want, o)
 	case stageCatalogs:

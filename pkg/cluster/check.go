@@ -24,7 +24,7 @@ const (
 func check(s *snapshot, objects []Object, o PrepareOptions) []Finding {
 	findings := slices.Clone(s.findings)
 	for _, f := range [][]Finding{
-		checkVersion(s, o.Version), checkPool(s), checkNodes(s.nodes), checkSpace(s.stats, o),
+		checkVersion(s, o.Version), checkPool(s), checkNodes(s.nodes), checkRoles(objects), checkSpace(s.stats, o),
 		checkMirrorKinds(s, objects), checkOverlaps(s, objects), checkRegistrySources(s.image, objects),
 		checkHub(s.hub, objects), checkTimes(s),
 	} {
@@ -97,19 +97,13 @@ func checkUpdating(p *Pool, planned bool) []Finding {
 	return []Finding{f}
 }
 
+// checkNodes leaves readiness to checkReady, which has to know what is written.
 func checkNodes(nodes []Node) []Finding {
 	var findings []Finding
 	add := func(n Node, field, found, do string) {
 		findings = append(findings, Finding{Object: "Node/" + n.Name, Field: field, Found: found, Do: do})
 	}
 	for _, n := range nodes {
-		switch {
-		case !n.Ready && begun(n):
-			add(n, "status.conditions[Ready]", "is not True while it gets "+short(n.Desired), "it reboots, usually, and is waited for")
-			findings[len(findings)-1].Warning = true
-		case !n.Ready:
-			add(n, "status.conditions[Ready]", "is not True", "mend the node first: with one away none can be drained")
-		}
 		if n.DiskPressure {
 			add(n, "status.conditions[DiskPressure]", "is True", "free space on it first: it evicts pods and deletes images")
 		}

@@ -53,9 +53,15 @@ func TestChecksBeforeWriting(t *testing.T) {
 		{"five nodes and workers", func(_ *testing.T, s *snapshot) { s.pool.Machines, s.workers = 5, 2 }, nil, PrepareOptions{},
 			[]string{"warning: MachineConfigPool/master: status.machineCount: is 5", "warning: MachineConfigPool/worker: status.machineCount: has 2 machines"}},
 		{"bad nodes", func(_ *testing.T, s *snapshot) {
-			s.nodes[0].Ready, s.nodes[1].DiskPressure, s.nodes[2].MemoryPressure = false, true, true
+			s.nodes[1].DiskPressure, s.nodes[2].MemoryPressure = true, true
 		}, nil, PrepareOptions{},
-			[]string{"error: Node/node1: status.conditions[Ready]: is not True", "error: Node/node2: status.conditions[DiskPressure]: is True", "error: Node/node3: status.conditions[MemoryPressure]: is True"}},
+			[]string{"error: Node/node2: status.conditions[DiskPressure]: is True", "error: Node/node3: status.conditions[MemoryPressure]: is True"}},
+		{"another pool's nodes", nothing, []string{strings.Replace(machine, "role: master", "role: edge", 1)}, PrepareOptions{},
+			[]string{`error: MachineConfig/99-master-registry: metadata.labels[machineconfiguration.openshift.io/role]: is "edge"; only the pool master is paused and watched; set pool: master`}},
+		{"one node needs more", nothing, nil, PrepareOptions{NodeBytes: 100, NodeExtra: map[string]int64{"node1": 0, "node2": 300, "node3": 150}},
+			[]string{"error: Node/node2: node.fs: 500B of 1kB are in use; with 400B more it is 90 %"}},
+		{"nodes that the site names otherwise", nothing, nil, PrepareOptions{NodeExtra: map[string]int64{"a": 0, "b": 260}},
+			[]string{"warning: Node/node1: node.fs: 500B of 1kB are in use; with 260B more it is 76 %", "warning: Node/node2", "warning: Node/node3"}},
 		{"75 percent", nothing, nil, PrepareOptions{NodeBytes: 250}, nil},
 		{"more than 75 percent", nothing, nil, PrepareOptions{NodeBytes: 251}, []string{"warning: Node/node1: node.fs: 500B of 1kB are in use; with 251B more it is 76 %; free space in time: from 85 % on", "warning: Node/node2", "warning: Node/node3"}},
 		{"more than 85 percent", nothing, nil, PrepareOptions{NodeBytes: 351}, []string{"error: Node/node1: node.fs: 500B of 1kB are in use; with 351B more it is 86 %; free space, or take", "error: Node/node2", "error: Node/node3"}},

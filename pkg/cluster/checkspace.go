@@ -16,15 +16,18 @@ const (
 	inodesWanted = 5
 )
 
-// checkSpace judges each node's disk as it will be with NodeBytes more.
+// checkSpace judges each node's disk as it will be with NodeBytes, and what that
+// node needs by itself, more.
 func checkSpace(nodes []nodeSpace, o PrepareOptions) []Finding {
 	var findings []Finding
+	need := o.NodeBytes
 	for _, n := range nodes {
 		if n.err != nil {
 			findings = append(findings, Finding{Object: "Node/" + n.node, Field: "stats/summary", Found: strings.TrimPrefix(n.err.Error(), "node "+n.node+": stats: "),
 				Do: "look at its disk yourself: df on the node", Warning: true})
 			continue
 		}
+		o.NodeBytes = need + extraOf(n.node, o.NodeExtra)
 		findings = append(findings, checkDisk(n.node, "node.fs", n.stats.Root, o)...)
 		if n.stats.Images.CapacityBytes > 0 && n.stats.Images.CapacityBytes != n.stats.Root.CapacityBytes {
 			findings = append(findings, checkDisk(n.node, "node.runtime.imageFs", n.stats.Images, o)...)
@@ -54,6 +57,19 @@ func checkDisk(node, field string, d Disk, o PrepareOptions) []Finding {
 			Do: "remove files from it", Warning: o.ForceSpace})
 	}
 	return findings
+}
+
+// extraOf is a node's own need; of one that has another name in the site, the
+// largest that there is.
+func extraOf(node string, extra map[string]int64) int64 {
+	if n, ok := extra[node]; ok {
+		return n
+	}
+	var most int64
+	for _, n := range extra {
+		most = max(most, n)
+	}
+	return most
 }
 
 // share is in percent, rounded up; in floats, because sizes come from outside.

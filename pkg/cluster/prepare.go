@@ -19,11 +19,16 @@ type PrepareOptions struct {
 	Version string
 	// NodeBytes is how much more each node's disk will have to hold.
 	NodeBytes int64
+	// NodeExtra is what one node, by its name, has to hold beside that.
+	NodeExtra map[string]int64
 	// ForceSpace goes on although a disk gets fuller than it should.
 	ForceSpace bool
 	// ForceConflicts takes fields of our own objects over from other managers.
 	ForceConflicts bool
-	Progress       progress.Func
+	// AllowDegraded goes on although a node is not ready, as long as nothing is
+	// written that nodes have to get.
+	AllowDegraded bool
+	Progress      progress.Func
 }
 
 // Plan is what Apply would do, and what a person should know before.
@@ -39,6 +44,10 @@ type Plan struct {
 	leftPaused bool
 	// updating says that the pool rolled something out already.
 	updating bool
+	// gone are mirrors that no rule names once the objects are written.
+	gone []MirrorRule
+	// away says that a node is not ready, and that it is gone on without it.
+	away bool
 }
 
 // Err is a [*FindingsError] with all that keeps the plan from being applied.
@@ -60,7 +69,7 @@ func (c *Cluster) Prepare(ctx context.Context, objects []Object, o PrepareOption
 	}
 	objects, drains := markDrains(joinTrustedCA(objects, seen.image), seen.mirrors)
 	objects = inWritingOrder(objects)
-	p := &Plan{objects: objects, forceConflicts: o.ForceConflicts}
+	p := &Plan{objects: objects, forceConflicts: o.ForceConflicts, gone: goneFrom(objects, seen.mirrors)}
 	p.Findings = slices.Concat(twice(objects), drains, check(seen, objects, o))
 	var denied map[string]bool
 	err = c.persist(ctx, o.Progress, func(ctx context.Context) error {
@@ -79,6 +88,8 @@ func (c *Cluster) Prepare(ctx context.Context, objects []Object, o PrepareOption
 	}
 	updating := checkUpdating(seen.pool, p.writesIn(stagePool))
 	p.updating = len(updating) > 0
+	p.Findings = append(p.Findings, checkReady(seen.nodes, p.rollsOut(), o.AllowDegraded)...)
+	p.away = o.AllowDegraded && !p.rollsOut() && anyAway(seen.nodes)
 	p.Findings = append(p.Findings, updating...)
 	if p.leftPaused = seen.pool != nil && seen.pool.PausedByUs; p.leftPaused {
 		p.Findings = append(p.Findings, Finding{Object: "MachineConfigPool/" + MasterPool, Field: "spec.paused",

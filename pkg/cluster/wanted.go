@@ -32,6 +32,8 @@ type wanted struct {
 	units    map[string]string // by name; name/dropin for a drop-in
 	rules    []MirrorRule
 	insecure []string
+	// gone are mirrors that must not be there any more.
+	gone []MirrorRule
 	// sources are beginnings of names of configurations that others generate
 	// from our objects.
 	sources []string
@@ -161,7 +163,7 @@ func (w wanted) missing(rendered *unstructured.Unstructured, sources []string) [
 }
 
 func (w wanted) missingMirrors(conf []byte) []string {
-	if len(w.rules) == 0 && len(w.insecure) == 0 {
+	if len(w.rules) == 0 && len(w.insecure) == 0 && len(w.gone) == 0 {
 		return nil
 	}
 	registries, err := parseRegistries(conf)
@@ -172,6 +174,13 @@ func (w wanted) missingMirrors(conf []byte) []string {
 	for _, r := range w.rules {
 		if !slices.ContainsFunc(registries, func(have registry) bool { return have.holds(r) }) {
 			missing = append(missing, "mirrors of "+r.Source)
+		}
+	}
+	for _, r := range w.gone {
+		for _, have := range registries {
+			if mirror := have.names(r); mirror != "" {
+				missing = append(missing, "the loss of "+mirror+" of "+r.Source)
+			}
 		}
 	}
 	for _, host := range w.insecure {
