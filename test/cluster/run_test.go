@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"encoding/json"
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -99,8 +100,13 @@ func TestRunTheWholeWay(t *testing.T) {
 // drainedOnce wants one drain and one start of each node, of all that was done.
 func (s *site) drainedOnce() {
 	s.t.Helper()
+	s.drained(1, 1)
+}
+
+func (s *site) drained(drains, reboots int) {
+	s.t.Helper()
 	for _, n := range []string{"node1", "node2", "node3"} {
-		if a := s.node(n).Annotations; a["drayage.test/drains"] != "1" || a["drayage.test/reboots"] != "1" {
+		if a := s.node(n).Annotations; a["drayage.test/drains"] != fmt.Sprint(drains) || a["drayage.test/reboots"] != fmt.Sprint(reboots) {
 			s.t.Errorf("%s: drains %s, reboots %s", n, a["drayage.test/drains"], a["drayage.test/reboots"])
 		}
 	}
@@ -203,4 +209,46 @@ func TestRunWithANodeThatIsNotWhole(t *testing.T) {
 	last := wants(t, s.dir, c.Kubeconfig, 0, []string{"3 nodes are whole", "mirrors     nothing to do"}, s.args("run", "--yes")...)
 	t.Logf("printed by the last run:\n%s", last.out)
 	pullEverything(t, s, c, append(registries, third...))
+}
+
+// A node's address changes: the mirror sets lose one mirror and get another. Each
+// node drains once, and the cluster is not sent to the new address before the
+// registry there is whole.
+func TestRunAfterAnAddressChanged(t *testing.T) {
+	s := arrive(t, "4.17", "plainHTTP: true")
+	c := startSite(t, harness.Options{})
+	started := s.nodes(c, 1, 2, 3)
+	wants(t, s.dir, c.Kubeconfig, 0, nil, s.args("run", "--yes", "--image-is-there")...)
+	registries := started()
+	c.drained(1, 1)
+
+	// The third node gets the fourth's address, and the registry there is down. The
+	// unit changes too, so that nodes start anew.
+	stop(t, registries[2])
+	text := read(t, s.dir, "site.yaml")
+	write(t, s.dir, "site.yaml", strings.NewReplacer("127.0.0.3", "127.0.0.4", "plainHTTP: true", "plainHTTP: true, memory: 640M").Replace(text))
+	wants(t, s.dir, c.Kubeconfig, 4, []string{"loses 127.0.0.3:", "nodes       done", "registries  failed", "node3: its registry does not answer: 127.0.0.4:"},
+		s.args("run", "--yes", "--image-is-there", "--registry-timeout", "1s")...)
+	c.drained(2, 2)
+	mirror := func(address string) bool { // insecure registries stand there without a path
+		return strings.Contains(string(c.registriesConf()), fmt.Sprintf("%s:%d/ocp4", address, s.port))
+	}
+	if mirror("127.0.0.4") || mirror("127.0.0.3") || !mirror("127.0.0.2") {
+		t.Errorf("nodes are sent to a registry that is not whole, or is gone:\n%s", c.registriesConf())
+	}
+	own := filepath.Join(s.dir, "node3")
+	write(t, own, "config.yml", strings.ReplaceAll(read(t, own, "config.yml"), "127.0.0.3:", "127.0.0.4:"))
+	moved, err := registry.Start(t.Context(), registry.Options{Root: filepath.Join(own, "store"), Config: filepath.Join(own, "config.yml")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = moved.Close() })
+	last := wants(t, s.dir, c.Kubeconfig, 0, []string{"nodes       nothing to do", "check       done: 3 nodes are whole", "mirrors     done"}, s.args("run", "--yes")...)
+	if strings.Contains(last.err, "is drained for it") {
+		t.Errorf("a drain is foretold:\n%s", last.err)
+	}
+	c.drained(2, 2)
+	if !mirror("127.0.0.4") {
+		t.Errorf("the new address is no mirror:\n%s", c.registriesConf())
+	}
 }

@@ -154,3 +154,12 @@ func (s *onSite) nodes(c *site, which ...int) func() []*registry.Registry {
 		return registries
 	}
 }
+
+func read(t *testing.T, dir, name string) string {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
