@@ -82,3 +82,19 @@ func TestAStepSaysWhatItDid(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// A warning is printed when it is new, and once in a run.
+func TestWarningsOfLaterStepsArePrinted(t *testing.T) {
+	old := cluster.Finding{Object: "Node/a", Found: "old", Warning: true}
+	fresh := cluster.Finding{Object: "Node/a", Found: "new", Warning: true}
+	var r *onSite
+	_, stderr, err := run(&cli.Command{Name: "run", Action: func(c *cli.Context) error {
+		r = &onSite{c: c, result: runResult{Findings: []cluster.Finding{old}}}
+		r.warn([]cluster.Finding{old, fresh, {Object: "Node/a", Found: "an error"}})
+		r.warn([]cluster.Finding{fresh})
+		return nil
+	}})
+	if err != nil || strings.Count(stderr, "warning: ") != 1 || !strings.Contains(stderr, "Node/a: new") || len(r.result.Findings) != 2 {
+		t.Errorf("%v: %q %v", err, stderr, r.result.Findings)
+	}
+}
