@@ -24,7 +24,7 @@ const (
 func check(s *snapshot, objects []Object, o PrepareOptions) []Finding {
 	findings := slices.Clone(s.findings)
 	for _, f := range [][]Finding{
-		checkVersion(s, o.Version), checkPool(s), checkNodes(s.nodes), checkRoles(objects), checkSpace(s.stats, o),
+		checkVersion(s, o.Version), checkKnown(s.info.Version), checkPool(s), checkNodes(s.nodes), checkRoles(objects), checkSpace(s.stats, o),
 		checkMirrorKinds(s, objects), checkOverlaps(s, objects), checkRegistrySources(s.image, objects),
 		checkHub(s.hub, objects), checkTimes(s),
 	} {
