@@ -178,20 +178,24 @@ func (p *pusher) send(ctx context.Context, d ocispec.Descriptor, repo string, co
 
 func (p *pusher) sendOnce(ctx context.Context, d ocispec.Descriptor, repo string, counted bool) error {
 	var last *countedReader
-	err := p.client.PutBlob(ctx, p.in(repo), d, func() (io.ReadCloser, error) {
+	err := p.client.PutBlob(ctx, p.in(repo), d, func(at int64) (io.ReadCloser, error) {
 		// The first attempt shares its reading with the other nodes.
 		open := p.open
 		if last == nil && counted && p.others == nil {
 			open = func(ctx context.Context, d ocispec.Descriptor) (io.ReadCloser, error) { return p.fan.open(ctx, p, d) }
 		}
-		if last != nil { // what it reported did not count
-			last.end(0)
+		if last != nil { // what it reported beyond did not count
+			last.end(at)
 		}
 		r, err := open(ctx, d)
 		if err != nil {
 			return nil, err
 		}
-		last = &countedReader{ReadCloser: r, p: p}
+		// What the node has is read again, since the whole is hashed.
+		if _, err := io.CopyN(io.Discard, r, at); err != nil {
+			return nil, errors.Join(err, r.Close())
+		}
+		last = &countedReader{ReadCloser: r, p: p, n: at}
 		if counted {
 			last.report = p.report
 		}
@@ -203,7 +207,9 @@ func (p *pusher) sendOnce(ctx context.Context, d ocispec.Descriptor, repo string
 		}
 		return err
 	}
-	last.end(d.Size) // a registry may answer before it has read to the end
+	if last != nil {
+		last.end(d.Size) // a registry may answer before it has read to the end
+	}
 	p.count(func(r *NodeResult) { r.Sent++ })
 	return nil
 }

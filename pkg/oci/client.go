@@ -48,6 +48,7 @@ type Client struct {
 	trusted  map[string]http.RoundTripper // by CA
 	hosts    memo[hostKey, *transport.Challenge]
 	repos    memo[repoKey, *session]
+	bodies   bodyLimits
 
 	firstBackoff time.Duration
 }
@@ -97,9 +98,11 @@ func (c *Client) transport(connections int, t *tls.Config) http.RoundTripper {
 		TLSHandshakeTimeout: connect,
 		MaxIdleConnsPerHost: connections,
 		IdleConnTimeout:     90 * time.Second,
-		DisableCompression:  true, // a digest is over the bytes as they lie in the registry
-		WriteBufferSize:     64 << 10,
-		ReadBufferSize:      64 << 10,
+		// For requests that say Expect: 100-continue; see upload.go.
+		ExpectContinueTimeout: time.Second,
+		DisableCompression:    true, // a digest is over the bytes as they lie in the registry
+		WriteBufferSize:       64 << 10,
+		ReadBufferSize:        64 << 10,
 	}}, "drayage")
 }
 

@@ -160,8 +160,8 @@ func fill(t *testing.T, c *Client, r Repository, w *world) {
 	}
 }
 
-func opener(raw []byte) func() (io.ReadCloser, error) {
-	return func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(raw)), nil }
+func opener(raw []byte) func(int64) (io.ReadCloser, error) {
+	return func(at int64) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(raw[at:])), nil }
 }
 
 func blobOf(content string) ocispec.Descriptor {

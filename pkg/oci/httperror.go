@@ -51,6 +51,9 @@ type HTTPError struct {
 	// expired says that what the registry refused had let us in before. That is
 	// worth one more attempt.
 	expired bool
+	// lost says that a registry no longer knows an upload that it had begun: it is
+	// worth beginning again.
+	lost bool
 	// step is what was done in place of a request when Method is empty.
 	step string
 }
@@ -83,6 +86,9 @@ func (e *HTTPError) Unwrap() error { return e.Err }
 func (e *HTTPError) temporary() bool {
 	if e.tried {
 		return false
+	}
+	if e.lost {
+		return true
 	}
 	switch e.Status {
 	case http.StatusUnauthorized:

@@ -9,7 +9,6 @@ import (
 	"net/url"
 
 	"github.com/opencontainers/go-digest"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 const actionsPush = "push,pull"
@@ -28,7 +27,9 @@ func (c *Client) Mount(ctx context.Context, r Repository, d digest.Digest, from 
 		}
 		mounted = resp.StatusCode == http.StatusCreated
 		if !mounted {
-			c.cancelUpload(ctx, r, resp)
+			if location, err := resp.Location(); err == nil {
+				c.cancelUpload(ctx, r, location)
+			}
 		}
 		return nil
 	})
@@ -36,18 +37,6 @@ func (c *Client) Mount(ctx context.Context, r Repository, d digest.Digest, from 
 		return false, nil
 	}
 	return mounted, err
-}
-
-// PutBlob uploads a blob in one request. open is called for each attempt and
-// gives the content from its beginning; the registry checks its digest.
-func (c *Client) PutBlob(ctx context.Context, r Repository, d ocispec.Descriptor, open func() (io.ReadCloser, error)) error {
-	return c.retry(ctx, func() error {
-		resp, err := c.beginUpload(ctx, r, nil)
-		if err != nil {
-			return err
-		}
-		return c.finishUpload(ctx, r, resp, d, open)
-	})
 }
 
 func (c *Client) beginUpload(ctx context.Context, r Repository, query url.Values) (*http.Response, error) {
@@ -60,46 +49,14 @@ func (c *Client) beginUpload(ctx context.Context, r Repository, query url.Values
 	return resp, err
 }
 
-// cancelUpload gives up a session that a refused mount has opened. It is a
-// courtesy: registries forget sessions by themselves.
-func (c *Client) cancelUpload(ctx context.Context, r Repository, begun *http.Response) {
-	location, err := begun.Location()
-	if err != nil {
-		return
-	}
-	req := &http.Request{Method: http.MethodDelete, URL: location, Header: http.Header{}}
+// cancelUpload gives up a session. After a refused mount it is a courtesy:
+// registries forget sessions by themselves. After an upload that was cut it sees
+// to it that what may still be under way there does not become a second writer.
+func (c *Client) cancelUpload(ctx context.Context, r Repository, session *url.URL) {
+	req := &http.Request{Method: http.MethodDelete, URL: session, Header: http.Header{}}
 	if resp, err := c.do(ctx, r, actionsPush, req, http.StatusNoContent); err == nil {
 		resp.Body.Close()
 	}
-}
-
-func (c *Client) finishUpload(ctx context.Context, r Repository, begun *http.Response, d ocispec.Descriptor, open func() (io.ReadCloser, error)) error {
-	location, err := begun.Location()
-	if err != nil {
-		return noAnswerError(ctx, r.Host, http.MethodPost, begun.Request.URL, err)
-	}
-	// Appended, and not parsed and put together again: the query may be signed.
-	if location.RawQuery != "" {
-		location.RawQuery += "&"
-	}
-	location.RawQuery += "digest=" + url.QueryEscape(d.Digest.String())
-	req := &http.Request{
-		Method: http.MethodPut, URL: location, ContentLength: d.Size, GetBody: open,
-		Header: http.Header{"Content-Type": {"application/octet-stream"}},
-	}
-	if d.Size == 0 { // a body of no length would be sent as one of unknown length
-		body, err := open()
-		if err != nil {
-			return err
-		}
-		body.Close()
-		req.GetBody = nil
-	}
-	resp, err := c.do(ctx, r, actionsPush, req, http.StatusCreated, http.StatusNoContent)
-	if err != nil {
-		return err
-	}
-	return resp.Body.Close()
 }
 
 // PutManifest uploads an index or image manifest under a tag or its digest.
@@ -111,7 +68,7 @@ func (c *Client) PutManifest(ctx context.Context, r Repository, ref, mediaType s
 		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(raw)), nil }
 		resp, err := c.do(ctx, r, actionsPush, req, http.StatusCreated, http.StatusOK, http.StatusAccepted)
 		if err != nil {
-			return err
+			return sized(err, int64(len(raw)))
 		}
 		return resp.Body.Close()
 	})

@@ -95,10 +95,10 @@ func TestALocationThatIsNoneIsFinal(t *testing.T) {
 }
 
 // counted counts how often content is opened.
-func counted(raw []byte, n *atomic.Int32) func() (io.ReadCloser, error) {
-	return func() (io.ReadCloser, error) {
+func counted(raw []byte, n *atomic.Int32) func(int64) (io.ReadCloser, error) {
+	return func(at int64) (io.ReadCloser, error) {
 		n.Add(1)
-		return opener(raw)()
+		return opener(raw)(at)
 	}
 }
 
@@ -190,7 +190,7 @@ func (r slowReader) Read(p []byte) (int, error) {
 func TestASlowMediumIsNoSilentNode(t *testing.T) {
 	f := newFake(t, nil)
 	c := quickClient(t, ClientOptions{Timeout: 300 * time.Millisecond})
-	err := c.PutBlob(t.Context(), f.repo("a"), blobOf("x"), func() (io.ReadCloser, error) {
+	err := c.PutBlob(t.Context(), f.repo("a"), blobOf("x"), func(int64) (io.ReadCloser, error) {
 		return io.NopCloser(slowReader{strings.NewReader("x"), 450 * time.Millisecond}), nil
 	})
 	if err != nil {
@@ -207,9 +207,9 @@ func TestContentThatCannotBeReadIsSaid(t *testing.T) {
 	f, c := newFake(t, nil), quickClient(t, ClientOptions{})
 	wrong := &ContentError{Want: blobOf("x"), Size: 1, Got: digest.FromString("y")}
 	opened := 0
-	for _, open := range []func() (io.ReadCloser, error){
-		func() (io.ReadCloser, error) { opened++; return nil, wrong },
-		func() (io.ReadCloser, error) { opened++; return io.NopCloser(brokenReader{wrong}), nil },
+	for _, open := range []func(int64) (io.ReadCloser, error){
+		func(int64) (io.ReadCloser, error) { opened++; return nil, wrong },
+		func(int64) (io.ReadCloser, error) { opened++; return io.NopCloser(brokenReader{wrong}), nil },
 	} {
 		for _, d := range []ocispec.Descriptor{blobOf("x"), blobOf(strings.Repeat("x", 1<<20))} {
 			err := c.PutBlob(t.Context(), f.repo("a"), d, open)
