@@ -190,6 +190,8 @@ func nodeAdvice(err error) string {
 		return "nodes without TLS need `plainHTTP: true` under `registry:` in the site's file"
 	case errors.As(err, &http) && (http.Status == 401 || http.Status == 403):
 		return "give the nodes' credentials with registry.auth in the site's file, or with --authfile FILE"
+	case errors.As(err, &http) && http.Status == 413:
+		return "a proxy before the node's registry takes no request of that size: nginx does with `client_max_body_size 0;`"
 	case oci.CertificateError(err):
 		return "registry.tls.ca in the site's file has to be the CA of the certificate that the nodes have; `import tls --renew` makes a new certificate"
 	}

@@ -226,7 +226,8 @@ func (u *upload) request(method string, to *url.URL, n int64, limit bodyLimit) *
 }
 
 // judge says what an attempt's error means for the next one: a session that does
-// not take what it said it lacks is given up.
+// not take what it said it lacks is given up. One that got more meanwhile, from a
+// connection that was thought dead, is asked again.
 func (u *upload) judge(ctx context.Context, err error) error {
 	e := (*HTTPError)(nil)
 	if !errors.As(err, &e) {
@@ -234,7 +235,9 @@ func (u *upload) judge(ctx context.Context, err error) error {
 	}
 	u.careful = u.careful || e.Status == 0
 	switch e.Status {
-	case http.StatusBadRequest, http.StatusNotFound, http.StatusRequestedRangeNotSatisfiable:
+	case http.StatusRequestedRangeNotSatisfiable:
+		e.lost = u.at > 0
+	case http.StatusBadRequest, http.StatusNotFound:
 		if e.lost = u.at > 0; e.lost {
 			u.c.cancelUpload(ctx, u.r, u.session)
 			u.session = nil

@@ -64,14 +64,16 @@ var crowd = sync.OnceValues(func() (string, error) {
 		all = append(all, n)
 		set += "  - name: " + n.Ref + "\n"
 	}
-	own, err := content.MakeRegistryImage(40_000, true) // it travels unasked
+	return bundleOf(all, set)
+})
+
+// bundleOf builds site.tar of these images and that of the registry, which travels
+// unasked, in a folder that goes when all tests have ended.
+func bundleOf(all []content.Named, set string) (string, error) {
+	own, err := content.MakeRegistryImage(40_000, true)
 	if err != nil {
 		return "", err
 	}
-	return crowdBundle(append(all, own), set)
-})
-
-func crowdBundle(all []content.Named, set string) (string, error) {
 	dir, err := os.MkdirTemp(bin, "crowd-")
 	if err != nil {
 		return "", err
@@ -82,7 +84,7 @@ func crowdBundle(all []content.Named, set string) (string, error) {
 		return "", err
 	}
 	defer src.Close()
-	if err := content.Push(ctx, src.Addr(), content.PushOptions{}, all...); err != nil {
+	if err := content.Push(ctx, src.Addr(), content.PushOptions{}, append(all, own)...); err != nil {
 		return "", err
 	}
 	for name, text := range map[string]string{"imageset.yaml": set, "registries.conf": string(content.RegistriesConf(src.Addr()))} {

@@ -1,0 +1,154 @@
+package e2e
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"drayage/test/content"
+	"drayage/test/faults"
+	"drayage/test/registry"
+)
+
+// largeWorld is a bundle with layers of several mebibytes, in its own folder.
+func largeWorld(t *testing.T) (dir string) {
+	t.Helper()
+	src := registry.StartT(t, registry.Options{})
+	filled, err := content.Fill(t.Context(), src.Addr(), content.Options{Size: 24 << 20, Incompressible: true})
+	check(t, err)
+	dir = connected(t, src.Addr(), filled)
+	build(t, dir)
+	return dir
+}
+
+// A proxy that takes a mebibyte at a time, as nginx does where nobody told it
+// otherwise, is no obstacle.
+func TestNodeBehindNginx(t *testing.T) {
+	dir := largeWorld(t)
+	for _, kind := range []string{"distribution 2.8", "distribution 3.1"} {
+		t.Run(kind, func(t *testing.T) {
+			log := &uploads{}
+			watched, err := faults.Start(kinds[kind](t), faults.Rule{Fault: log.fault})
+			check(t, err)
+			defer watched.Close()
+			plain := registry.StartT(t, registry.Options{})
+			proxy := registry.NginxT(t, watched.Addr(), "client_max_body_size 1m;")
+			writeSite(t, dir, proxy, plain.Addr())
+			good(t, dir, "import", "push", "--site", "site.yaml", "--deep", "site.tar")
+			if log.patches.Load() == 0 || log.largest.Load() > 1<<20 {
+				t.Errorf("%d chunks came through, the largest body has %d bytes", log.patches.Load(), log.largest.Load())
+			}
+			pullAll(t, dir, proxy)
+		})
+	}
+}
+
+// uploads looks at what comes to a node.
+type uploads struct {
+	patches, status atomic.Int64 // requests
+	largest, bytes  atomic.Int64 // of bodies
+}
+
+func (u *uploads) fault(reg http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodPatch:
+			u.patches.Add(1)
+		case r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/blobs/uploads/"):
+			u.status.Add(1)
+		}
+		for now := u.largest.Load(); r.ContentLength > now && !u.largest.CompareAndSwap(now, r.ContentLength); now = u.largest.Load() {
+		}
+		if r.Body != http.NoBody {
+			r.Body = &meter{r.Body, &u.bytes}
+		}
+		reg.ServeHTTP(w, r)
+	})
+}
+
+type meter struct {
+	io.ReadCloser
+	n *atomic.Int64
+}
+
+func (m *meter) Read(p []byte) (int, error) {
+	n, err := m.ReadCloser.Read(p)
+	m.n.Add(int64(n))
+	return n, err
+}
+
+// Where not even the smallest chunk is let through, nothing helps but the proxy's
+// own configuration, and that is said.
+func TestNodeBehindNginxThatTakesTooLittle(t *testing.T) {
+	dir := largeWorld(t)
+	proxy := registry.NginxT(t, registry.StartT(t, registry.Options{}).Addr(), "client_max_body_size 100k;")
+	writeSite(t, dir, proxy)
+	r := bad(t, 4, "413 Request Entity Too Large (of 262144 bytes)", dir, "import", "push", "--site", "site.yaml", "site.tar")
+	if !strings.Contains(r.err, "client_max_body_size") {
+		t.Errorf("no word of what to do:\n%s", r.err)
+	}
+}
+
+// A connection that is cut in the middle of a layer costs distribution 3.1 what was
+// on its way, however often that happens. 2.8 forgets what it had got, and begins
+// again.
+func TestCutUploadsGoOn(t *testing.T) {
+	const layer, each = 8 << 20, 3 << 19
+	img, err := content.Image("large", content.ImageOptions{}, content.Random("large", layer))
+	check(t, err)
+	d, err := img.Digest()
+	check(t, err)
+	large := content.Named{Ref: "quay.io/acme/large:v1", Digest: d.String(), Content: img}
+	dir, err := bundleOf([]content.Named{large}, "apiVersion: mirror.openshift.io/v2alpha1\nkind: ImageSetConfiguration\nmirror:\n  additionalImages:\n  - name: "+large.Ref+"\n")
+	check(t, err)
+	for _, c := range []struct {
+		kind          string
+		cuts          int64 // after so many bytes each
+		atMost, asked int64
+	}{
+		{"distribution 2.8", 2, layer + 2*each + 1<<20, 2},
+		{"distribution 3.1", 1000, layer + 1<<20, layer / each}, // more often than anything else is tried
+	} {
+		t.Run(c.kind, func(t *testing.T) {
+			node := &uploads{}
+			through, err := faults.Start(kinds[c.kind](t), faults.Rule{Fault: node.fault})
+			check(t, err)
+			defer through.Close()
+			cut := &cutting{left: c.cuts, after: each}
+			proxy, err := faults.Start(through.Addr(), faults.Rule{Method: "PUT", Fault: cut.fault})
+			check(t, err)
+			defer proxy.Close()
+			writeSite(t, dir, proxy.Addr())
+			good(t, dir, "import", "push", "--site", "site.yaml", "--deep", "site.tar")
+			got, asked := node.bytes.Load(), node.status.Load()
+			if got < layer || got > c.atMost || asked < c.asked {
+				t.Errorf("the node was sent %d bytes, of a layer of %d, and asked %d times how far it got, want at most %d and at least %d", got, layer, asked, c.atMost, c.asked)
+			}
+			pullAll(t, dir, proxy.Addr())
+		})
+	}
+}
+
+// cutting cuts the first uploads that have more than so many bytes.
+type cutting struct {
+	mu          sync.Mutex
+	left, after int64
+}
+
+func (c *cutting) fault(reg http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.mu.Lock()
+		mine := r.ContentLength > c.after && c.left > 0
+		if mine {
+			c.left--
+		}
+		c.mu.Unlock()
+		if mine {
+			reg = faults.CutUpload(c.after)(reg)
+		}
+		reg.ServeHTTP(w, r)
+	})
+}
