@@ -221,6 +221,7 @@ func (u *upload) request(method string, to *url.URL, n int64, limit bodyLimit) *
 	}
 	if u.careful || limit.most > 0 && n > limit.taken {
 		req.Header.Set("Expect", "100-continue")
+		req.ProtoMajor, req.ProtoMinor = 1, 1 // or net/http does not wait for it
 	}
 	return req
 }
