@@ -68,6 +68,14 @@ site: ## a made-up site in SITE, to live docs/runbook.md by hand; ends with ^C; 
 	cd test/cluster && go build -o bin/ ./cmd/testcluster ./cmd/site
 	TESTCLUSTER=$(CURDIR)/test/cluster/bin/testcluster DRAYAGE_TEST_BIN=$(CURDIR)/test/bin test/cluster/bin/site -dir $(SITE)
 
+RUNS ?= 30
+
+.PHONY: test-registries
+test-registries: ## RUNS=30 pushes to three nodes each on distribution 3.1 and on Debian's docker-registry 2.8
+	cd test && go build -o bin/ ./cmd/registry
+	cd test && DRAYAGE_TEST_BIN=$(CURDIR)/test/bin DRAYAGE_TEST_RUNS=$(RUNS) go test -count=1 -v -timeout 40m ./e2e \
+	  -run 'TestPushOnRegistriesOfAllAges|TestWholePathOnDebian' | grep -ae '^--- ' -e '^    ---' -e ' FAIL' -e SKIP -e '_test.go:' -e '^ok' -e '^FAIL'; exit $${PIPESTATUS[0]}
+
 .PHONY: test-race
 test-race: ## the units under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race -count=1 ./...

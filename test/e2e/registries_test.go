@@ -292,3 +292,19 @@ func (w *watched) judge(t *testing.T) {
 		t.Errorf("only %d blobs were uploaded", len(w.puts))
 	}
 }
+
+// The main job on a registry of before 3.1.
+func TestWholePathOnDebian(t *testing.T) {
+	addrs := []string{registry.DebianT(t), registry.DebianT(t), registry.DebianT(t)}
+	src, filled := sharedSource(t)
+	dir := connected(t, src.Addr(), filled)
+	root := build(t, dir)
+	writeSite(t, dir, addrs...)
+	good(t, dir, "import", "push", "--site", "site.yaml", "--root", root, "--deep", "site.tar")
+	for _, addr := range addrs {
+		pullAll(t, dir, addr)
+	}
+	if again := good(t, dir, "import", "push", "--site", "site.yaml", "--json", "site.tar"); strings.Contains(again, `"whole": false`) || !strings.Contains(again, `"blobsSent": 0`) {
+		t.Errorf("a second push:\n%s", again)
+	}
+}

@@ -46,3 +46,9 @@ func TestAMediumWithoutAnyRoom(t *testing.T) {
 	dir := connected(t, src.Addr(), filled)
 	bad(t, 6, "no space left on device", dir, "bundle", "build", "-c", "imageset.yaml", "--registries-conf", "registries.conf", "--insecure-skip-signature", "-o", filepath.Join(disk, "site.tar"))
 }
+
+// grow gives a small disk more room.
+func grow(t *testing.T, dir, size string) {
+	t.Helper()
+	check(t, syscall.Mount("", dir, "", syscall.MS_REMOUNT, "size="+size))
+}
