@@ -181,12 +181,15 @@ func (p *pusher) missing() error {
 // within copies a blob from one repository of a node to another one: a registry
 // that mounts nothing gets again what it has.
 func (p *pusher) within(ctx context.Context, d ocispec.Descriptor, repo, from string) error {
-	err := p.client.PutBlob(ctx, p.in(repo), d, func() (io.ReadCloser, error) {
+	err := p.client.PutBlob(ctx, p.in(repo), d, func(at int64) (io.ReadCloser, error) {
 		r, err := p.client.ReadBlob(ctx, []oci.Repository{p.in(from)}, d)
 		if err != nil {
 			return nil, err
 		}
-		return &countedReader{ReadCloser: r, p: p}, nil
+		if _, err := io.CopyN(io.Discard, r, at); err != nil {
+			return nil, errors.Join(err, r.Close())
+		}
+		return &countedReader{ReadCloser: r, p: p, n: at}, nil
 	})
 	if err == nil {
 		p.count(func(r *NodeResult) { r.Sent++ })
