@@ -178,7 +178,11 @@ func (p *pusher) send(ctx context.Context, d ocispec.Descriptor, repo string, co
 
 func (p *pusher) sendOnce(ctx context.Context, d ocispec.Descriptor, repo string, counted bool) error {
 	var last *countedReader
-	err := p.client.PutBlob(ctx, p.in(repo), d, func(at int64) (io.ReadCloser, error) {
+	put := p.client.PutBlob
+	if p.fromPipe() {
+		put = p.client.PutPassingBlob
+	}
+	err := put(ctx, p.in(repo), d, func(at int64) (io.ReadCloser, error) {
 		// The first attempt shares its reading with the other nodes.
 		open := p.open
 		if last == nil && counted && p.others == nil {

@@ -38,7 +38,17 @@ const worthwhile = 1 << 20
 // There are as many attempts as for any request, and as many again whenever the
 // registry has kept another mebibyte.
 func (c *Client) PutBlob(ctx context.Context, r Repository, d ocispec.Descriptor, open func(at int64) (io.ReadCloser, error)) error {
-	u := &upload{c: c, r: r, d: d, host: hostKey{r.Host, r.Insecure}, content: blobContent{open: open}}
+	return c.putBlob(ctx, &upload{c: c, r: r, d: d, host: hostKey{r.Host, r.Insecure}, content: blobContent{open: open}})
+}
+
+// PutPassingBlob is PutBlob for content that passes by and most likely cannot be
+// opened again. What may be larger than the host takes waits for its
+// 100-continue, so that a 413 costs none of the content.
+func (c *Client) PutPassingBlob(ctx context.Context, r Repository, d ocispec.Descriptor, open func(at int64) (io.ReadCloser, error)) error {
+	return c.putBlob(ctx, &upload{c: c, r: r, d: d, host: hostKey{r.Host, r.Insecure}, content: blobContent{open: open}, passing: true})
+}
+
+func (c *Client) putBlob(ctx context.Context, u *upload) error {
 	defer u.content.close()
 	best := int64(0)
 	for n := 1; ; n++ {
@@ -73,6 +83,7 @@ type upload struct {
 	least   int64    // the smallest chunk that it takes, but for the last one
 	sent    bool     // an attempt may have got as far as the registry
 	careful bool     // one had no answer
+	passing bool     // the content passes by
 }
 
 // attempt brings the blob to the registry, from wherever the last one got to.
@@ -219,7 +230,7 @@ func (u *upload) request(method string, to *url.URL, n int64, limit bodyLimit) *
 	if u.at > 0 || method == http.MethodPatch {
 		req.Header.Set("Content-Range", fmt.Sprintf("%d-%d", u.at, u.at+n-1))
 	}
-	if u.careful || limit.most > 0 && n > limit.taken {
+	if u.careful || (u.passing || limit.most > 0) && n > limit.taken {
 		req.Header.Set("Expect", "100-continue")
 		req.ProtoMajor, req.ProtoMinor = 1, 1 // or net/http does not wait for it
 	}

@@ -95,6 +95,26 @@ func TestAProxyThatCutsIsHeard(t *testing.T) {
 	}
 }
 
+// Content that passes by is opened once, whatever the proxy takes.
+func TestContentThatPassesByIsNotLostToAProxy(t *testing.T) {
+	const mebibyte = 1 << 20
+	var taken sizes
+	refuse := atMost(mebibyte, &taken)
+	f, c := newFake(t, func(w http.ResponseWriter, r *http.Request) bool {
+		if r.ContentLength > mebibyte && r.Header.Get("Expect") == "" {
+			t.Errorf("%s of %d bytes did not ask first", r.Method, r.ContentLength)
+		}
+		return refuse(w, r)
+	}), quickClient(t, ClientOptions{})
+	var opened atomic.Int32
+	for n := range int32(2) {
+		content := bytes.Repeat([]byte{byte(n)}, 5*mebibyte+1)
+		if err := c.PutPassingBlob(t.Context(), f.repo("a"), blobOf(string(content)), counted(content, &opened)); err != nil || opened.Load() != n+1 {
+			t.Errorf("%v, opened %d times", err, opened.Load())
+		}
+	}
+}
+
 func TestChunksAreNoSmallerThanTheRegistryWants(t *testing.T) {
 	content := bytes.Repeat([]byte("0123456789"), 350_000)
 	for _, c := range []struct {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"strings"
@@ -151,4 +152,14 @@ func (c *cutting) fault(reg http.Handler) http.Handler {
 		}
 		reg.ServeHTTP(w, r)
 	})
+}
+
+// What comes through a pipe passes by once, and is not lost to a proxy's 413.
+func TestPipeToANodeBehindNginx(t *testing.T) {
+	dir, root, raw := heavyWorld(t, 24<<20)
+	node := registry.StartT(t, registry.Options{})
+	writeSite(t, dir, registry.NginxT(t, node.Addr(), "client_max_body_size 1m;"), registry.StartT(t, registry.Options{}).Addr())
+	if r := piped(t, dir, bytes.NewReader(raw), "--root", root, "--deep"); r.code != 0 || strings.Count(r.out, " whole\n") != 2 {
+		t.Fatalf("exit code %d\n%s%s", r.code, r.out, r.err)
+	}
 }
