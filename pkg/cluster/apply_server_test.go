@@ -259,7 +259,7 @@ func newNamespace(t *testing.T, c *Cluster) {
 func pausedByAdmin(t *testing.T, c *Cluster, ours []Object) {
 	pauseAs := func(text string) { patch(t, c, machineConfigPools, "", MasterPool, text) }
 	pauseAs(`{"spec":{"paused":true}}`)
-	want := "error: MachineConfigPool/master: spec.paused: is true, and not by us; ask who paused it and why, then unpause it"
+	want := "error: MachineConfigPool/master: spec.paused: is true, and not by us; ask who paused it and why, then: " + Unpause
 	if p := prepare(t, c, PrepareOptions{}, ours); !strings.Contains(lines(p.Findings), want) {
 		t.Errorf("got %s", lines(p.Findings))
 	}
