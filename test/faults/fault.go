@@ -42,6 +42,13 @@ func Hang() Fault {
 	}
 }
 
+// Drop breaks the connection without an answer, as soon as the request is there.
+func Drop() Fault {
+	return func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	}
+}
+
 // CutAfter sends the registry's header and n bytes of its body and then breaks
 // the connection. A shorter body is sent whole.
 func CutAfter(n int64) Fault {

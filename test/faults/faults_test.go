@@ -108,6 +108,16 @@ func TestHangEndsWithTheClientOrTheProxy(t *testing.T) {
 	}
 }
 
+func TestDropBreaksWithoutAnAnswer(t *testing.T) {
+	p := start(t, Rule{Fault: Drop(), Match: func(r *http.Request) bool { return r.URL.RawQuery == "drop" }})
+	if a := ask(t, p, "HEAD", "/v2/x?drop", ""); a.err == nil {
+		t.Errorf("it was answered: %d", a.status)
+	}
+	if a := ask(t, p, "HEAD", "/v2/x", ""); a.err != nil || a.status != 200 {
+		t.Errorf("another request: %+v", a)
+	}
+}
+
 func TestCutAfterSendsTheStartAndBreaks(t *testing.T) {
 	for _, n := range []int{0, 1, 4096, 70_000} {
 		p := start(t, Rule{Fault: CutAfter(int64(n))})

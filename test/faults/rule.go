@@ -12,6 +12,9 @@ type Rule struct {
 	// PathRegexp is found in their paths (as sent, without the query); it is in
 	// every path if empty.
 	PathRegexp string
+	// Match, if given, has to say yes as well: for what method and path do not
+	// tell. It must not read the body.
+	Match func(*http.Request) bool
 	// Nth is the first of these requests to which it happens, counted from 1; 0
 	// means 1.
 	Nth int
@@ -31,7 +34,8 @@ type counted struct {
 // applies counts a request that the rule is about and tells whether it is one
 // of those that the fault is for.
 func (c *counted) applies(r *http.Request) bool {
-	if c.Method != "" && c.Method != r.Method || !c.path.MatchString(r.URL.EscapedPath()) {
+	if c.Method != "" && c.Method != r.Method || !c.path.MatchString(r.URL.EscapedPath()) ||
+		c.Match != nil && !c.Match(r) {
 		return false
 	}
 	c.seen++
