@@ -1,0 +1,313 @@
+package torture
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"drayage/test/content"
+	"drayage/test/faults"
+	"drayage/test/registry"
+)
+
+// lanes is how many cells of the matrix are tried at once: most of the time they
+// wait.
+const lanes = 10
+
+// act is a command whose requests fail.
+type act struct {
+	name, program string
+	args          []string
+	code          int // when what was asked for cannot be had
+	// must are the kinds of requests without which the test would be none.
+	must []string
+	// harmless are what the command does its work in spite of, though it lasts:
+	// "kind: failure", or "kind" for all.
+	harmless []string
+	// lane makes a place to work: the registry that the proxy stands before, how
+	// to make it new, and how to tell what is there in the end.
+	lane func(t *testing.T) *lane
+}
+
+// lane is one place to work in: what happens there happens in turn.
+type lane struct {
+	dir    string
+	proxy  *faults.Proxy
+	renew  func(t *testing.T)
+	differ func(t *testing.T) []string // from the undisturbed result
+}
+
+// cell is one case of the matrix.
+type cell struct {
+	kind    kind
+	failure failure
+	times   int // 0 for ever
+}
+
+func (c cell) String() string {
+	how := "for ever"
+	if c.times > 0 {
+		how = "once"
+	}
+	return c.kind.name + ": " + c.failure.name + ", " + how
+}
+
+// Each kind of request that a command makes fails in each way, once and for
+// ever. Once, it is made again, or there is one line about it. For ever, there
+// is one line that names the host, the request and the answer, and the exit
+// code. Then the registry is well again, and the same command ends with what an
+// undisturbed one has.
+func TestEveryRequestFailsInEveryWay(t *testing.T) {
+	random := wanted(t)
+	dir, src := smallWorld(t)
+	for _, a := range []act{buildAct(dir, src), pushAct(dir), repairAct(t, dir)} {
+		t.Run(a.name, func(t *testing.T) {
+			cells := a.cells(t)
+			random.Shuffle(len(cells), func(i, j int) { cells[i], cells[j] = cells[j], cells[i] })
+			cells = cells[:scaled(len(cells))]
+			queue := make(chan cell)
+			var workers sync.WaitGroup
+			for range lanes {
+				l := a.lane(t)
+				workers.Go(func() {
+					for c := range queue {
+						a.try(t, l, c)
+					}
+				})
+			}
+			for _, c := range cells {
+				queue <- c
+			}
+			close(queue)
+			workers.Wait()
+			fmt.Printf("matrix: %s: %d cases\n", a.name, len(cells))
+		})
+	}
+}
+
+// cells are all cases of the kinds of requests that an undisturbed run makes.
+// Kinds that it does not make are told.
+func (a act) cells(t *testing.T) []cell {
+	l := a.lane(t)
+	check(t, l.proxy.SetRules(firstBlobCut())) // so that there is a rest to ask for
+	l.renew(t)
+	r := call(t, l.dir, a.program, a.args...)
+	if d := l.differ(t); r.code != 0 || len(d) > 0 {
+		t.Fatalf("undisturbed: exit code %d, %q\n%s%s", r.code, d, r.out, r.err)
+	}
+	seen := map[string]bool{}
+	for _, q := range l.proxy.Requests() {
+		k := kindOf(q)
+		if k == nil {
+			t.Errorf("%s %s: a request of a kind that the matrix does not have", q.Method, q.Path)
+			continue
+		}
+		seen[k.name] = true
+	}
+	var all []cell
+	var never []string
+	for _, k := range kinds {
+		if !seen[k.name] {
+			never = append(never, k.name)
+			if slices.Contains(a.must, k.name) {
+				t.Errorf("no request of the kind %s was made: nothing of it is tried", k.name)
+			}
+			continue
+		}
+		for _, f := range failures {
+			all = append(all, cell{k, f, 1}, cell{k, f, 0})
+		}
+	}
+	fmt.Printf("matrix: %s makes no request of these kinds, and so none fails: %s\n", a.name, strings.Join(never, ", "))
+	return all
+}
+
+// firstBlobCut breaks the first blob off after its first byte.
+func firstBlobCut() faults.Rule {
+	return faults.Rule{Method: "GET", PathRegexp: "/blobs/sha256:", Match: without(ranged), Times: 1, Fault: faults.CutAfter(1)}
+}
+
+// try is one case.
+func (a act) try(t *testing.T, l *lane, c cell) {
+	l.renew(t)
+	rules := []faults.Rule{c.kind.rule(c.failure.fault(c.kind), c.times)}
+	if c.kind.name == rest {
+		rules = append(rules, firstBlobCut())
+	}
+	if err := l.proxy.SetRules(rules...); err != nil {
+		t.Error(err)
+		return
+	}
+	args := a.args
+	if c.failure.name == "hang" {
+		args = slices.Insert(slices.Clone(args), 1, "--timeout", shortTimeout)
+	}
+	r := call(t, l.dir, a.program, args...)
+	if l.proxy.Hits()[0] == 0 {
+		t.Errorf("%s: %s: it never happened", a.name, c)
+	}
+	if problem := a.judge(t, l, c, r); problem != "" {
+		t.Errorf("%s: %s: %s; exit code %d\n%s%s", a.name, c, problem, r.code, r.out, r.err)
+	}
+	if err := l.proxy.SetRules(); err != nil {
+		t.Error(err)
+	}
+	r = call(t, l.dir, a.program, a.args...)
+	if d := l.differ(t); r.code != 0 || len(d) > 0 {
+		t.Errorf("%s: %s: the run after it: exit code %d, %q\n%s%s", a.name, c, r.code, d, r.out, r.err)
+	}
+}
+
+// judge says what is wrong with what a command made of a failure.
+func (a act) judge(t *testing.T, l *lane, c cell, r result) string {
+	lasting := c.times == 0
+	harmless := slices.Contains(a.harmless, c.kind.name) || slices.Contains(a.harmless, c.kind.name+": "+c.failure.name)
+	if r.code == 0 {
+		if d := l.differ(t); len(d) > 0 {
+			return fmt.Sprintf("it says that all is well: %q", d)
+		}
+		if lasting && !harmless {
+			return "nobody noticed"
+		}
+		return ""
+	}
+	lines := r.errorLines(a.program)
+	said := strings.Join(lines, "\n")
+	switch {
+	case !lasting && c.failure.heals:
+		return "once is not for ever"
+	case lasting && harmless:
+		return "it is said to do no harm"
+	case r.code != a.code:
+		return fmt.Sprintf("want exit code %d", a.code)
+	case len(lines) != 1:
+		return fmt.Sprintf("%d lines, want one", len(lines))
+	case !strings.Contains(said, l.proxy.Addr()):
+		return "the host is not named"
+	case !namesRequest(said, c.kind):
+		return "the request is not named"
+	case c.failure.says != nil && !slices.ContainsFunc(c.failure.says, func(s string) bool { return strings.Contains(said, s) }):
+		return fmt.Sprintf("want one of %q", c.failure.says)
+	}
+	return ""
+}
+
+// namesRequest looks for the method and what was asked for.
+func namesRequest(line string, k kind) bool {
+	switch k.name {
+	case "ping":
+		return strings.Contains(line, "GET /v2/")
+	case "token":
+		return strings.Contains(line, "token for ")
+	}
+	about := "/manifests/"
+	switch {
+	case strings.Contains(k.path, "blobs/uploads"):
+		about = "/blobs/uploads/"
+	case strings.Contains(k.path, "/blobs/"):
+		about = "/blobs/sha256:"
+	case strings.Contains(k.path, "_catalog"):
+		about = "_catalog"
+	case strings.Contains(k.path, "/tags/"):
+		about = "/tags/list"
+	}
+	return strings.Contains(line, about) && strings.Contains(line, k.method+" ") || strings.Contains(line, "manifest sha256:")
+}
+
+// smallWorld is a folder with an image set of two images that share a layer, and
+// its source.
+func smallWorld(t *testing.T) (dir string, src *registry.Registry) {
+	t.Helper()
+	f, err := content.Make(content.Options{Size: 256 << 10, Incompressible: true})
+	check(t, err)
+	src = registry.StartT(t, registry.Options{})
+	check(t, content.Push(t.Context(), src.Addr(), content.PushOptions{}, append(slices.Clone(f.Additional), f.Registry)...))
+	dir = connected(t, src.Addr(), f)
+	text := "apiVersion: mirror.openshift.io/v2alpha1\nkind: ImageSetConfiguration\nmirror:\n  additionalImages:\n"
+	for _, n := range f.Additional {
+		text += "  - name: " + n.Ref + "\n"
+	}
+	write(t, dir, "imageset.yaml", text)
+	good(t, dir, "bundle", buildArgs()...)
+	return dir, src
+}
+
+func buildAct(whole string, src *registry.Registry) act {
+	return act{
+		name: "build", program: "bundle", code: 5, args: buildArgs(),
+		must: []string{"ping", "token", "manifest GET by tag", "manifest GET", blobGET, rest},
+		lane: func(t *testing.T) *lane {
+			l := &lane{dir: t.TempDir()}
+			l.proxy = proxied(t, guarded(t, src.Addr()))
+			want := read(t, filepath.Join(whole, "site.tar"))
+			write(t, l.dir, "imageset.yaml", string(read(t, filepath.Join(whole, "imageset.yaml"))))
+			conf := strings.ReplaceAll(string(read(t, filepath.Join(whole, "registries.conf"))), src.Addr(), l.proxy.Addr())
+			write(t, l.dir, "registries.conf", conf)
+			l.renew = func(t *testing.T) {
+				for _, name := range []string{"site.tar", "site.tar.sha256"} {
+					os.Remove(filepath.Join(l.dir, name))
+				}
+			}
+			l.differ = func(t *testing.T) []string {
+				if got, err := os.ReadFile(filepath.Join(l.dir, "site.tar")); err != nil || !bytes.Equal(got, want) {
+					return []string{fmt.Sprintf("site.tar: %d bytes, want %d as they were: %v", len(got), len(want), err)}
+				}
+				return nil
+			}
+			return l
+		},
+	}
+}
+
+func pushAct(whole string) act {
+	return act{
+		name: "push", program: "import", code: 4, args: []string{"push", "--site", "site.yaml", "--deep", "site.tar"},
+		must: []string{"ping", "token", "manifest HEAD", "manifest GET", "manifest PUT", "manifest PUT by tag", "blob HEAD", blobGET, rest,
+			"upload POST", "mount POST", "upload PUT"},
+		lane: func(t *testing.T) *lane {
+			node := registry.StartT(t, registry.Options{})
+			l := &lane{dir: t.TempDir()}
+			l.proxy = proxied(t, guarded(t, node.Addr()))
+			check(t, os.Symlink(filepath.Join(whole, "site.tar"), filepath.Join(l.dir, "site.tar")))
+			write(t, l.dir, "site.yaml", siteText(l.proxy.Addr()))
+			good(t, l.dir, "import", "push", "--site", "site.yaml", "site.tar")
+			want := stateOf(t, node.Root())
+			l.renew = func(t *testing.T) { wipe(t, node) }
+			l.differ = func(t *testing.T) []string { return differences(stateOf(t, node.Root()), want) }
+			return l
+		},
+	}
+}
+
+// repairAct fills a node from one other, which is in trouble.
+func repairAct(t *testing.T, whole string) act {
+	return act{
+		name: "repair", program: "import", code: 4, args: []string{"repair", "--site", "site.yaml", "--node", "node2", "--from-nodes"},
+		must: []string{"ping", "token", "catalog GET", "tags GET", "manifest GET", "manifest HEAD", blobGET, rest},
+		lane: func(t *testing.T) *lane {
+			full, node := registry.StartT(t, registry.Options{}), registry.StartT(t, registry.Options{})
+			l := &lane{dir: t.TempDir()}
+			l.proxy = proxied(t, guarded(t, full.Addr()))
+			check(t, os.Symlink(filepath.Join(whole, "site.tar"), filepath.Join(l.dir, "site.tar")))
+			write(t, l.dir, "site.yaml", siteText(l.proxy.Addr(), node.Addr()))
+			good(t, l.dir, "import", "push", "--site", "site.yaml", "--node", "node1", "site.tar")
+			want := stateOf(t, full.Root())
+			l.renew = func(t *testing.T) { wipe(t, node) }
+			l.differ = func(t *testing.T) []string { return differences(stateOf(t, node.Root()), want) }
+			return l
+		},
+	}
+}
+
+func proxied(t *testing.T, addr string) *faults.Proxy {
+	t.Helper()
+	p, err := faults.Start(addr)
+	check(t, err)
+	t.Cleanup(func() { p.Close() })
+	return p
+}
