@@ -195,6 +195,13 @@ func lastError(err error) error {
 			return op
 		}
 	}
+	// Of a link that broke while we spoke without TLS: the first scheme's error
+	// would hide that the same again may succeed.
+	for _, link := range linkErrors {
+		if errors.Is(err, link) {
+			return link
+		}
+	}
 	return err
 }
 

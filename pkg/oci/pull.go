@@ -25,15 +25,31 @@ var accepted = strings.Join([]string{
 // Manifest fetches an index or image manifest by tag or digest, at most
 // MaxManifest bytes. What comes back has the digest that was asked for; by tag,
 // the digest is computed from the bytes, and a registry that names another one
-// in its answer is not believed.
+// in its answer is not believed. Content that is wrong is asked for once more.
 func (c *Client) Manifest(ctx context.Context, r Repository, ref string) (ocispec.Descriptor, []byte, error) {
 	var desc ocispec.Descriptor
 	var raw []byte
-	err := c.retry(ctx, func() (err error) {
-		desc, raw, err = c.manifestOnce(ctx, r, ref)
-		return err
-	})
+	once := func() error {
+		return c.retry(ctx, func() (err error) {
+			desc, raw, err = c.manifestOnce(ctx, r, ref)
+			return err
+		})
+	}
+	err := once()
+	if errors.As(err, new(*wrongManifestError)) {
+		err = once()
+	}
 	return desc, raw, err
+}
+
+// wrongManifestError is an index or image manifest that is another one than was
+// asked for, or than the registry says.
+type wrongManifestError struct{ problem string }
+
+func (e *wrongManifestError) Error() string { return e.problem }
+
+func wrongManifest(format string, a ...any) error {
+	return &wrongManifestError{fmt.Sprintf(format, a...)}
 }
 
 func (c *Client) manifestOnce(ctx context.Context, r Repository, ref string) (ocispec.Descriptor, []byte, error) {
@@ -66,10 +82,10 @@ func contentType(resp *http.Response) string {
 
 func checkAnswer(r Repository, ref string, desc ocispec.Descriptor, header string) error {
 	if strings.HasPrefix(ref, "sha256:") && desc.Digest.String() != ref {
-		return fmt.Errorf("%s: manifest %s: its content is %s", r, ref, desc.Digest)
+		return wrongManifest("%s: manifest %s: its content is %s", r, ref, desc.Digest)
 	}
 	if header != "" && strings.HasPrefix(header, "sha256:") && header != desc.Digest.String() {
-		return fmt.Errorf("%s: manifest %s: its content is %s, the registry says %s", r, ref, desc.Digest, printable(header))
+		return wrongManifest("%s: manifest %s: its content is %s, the registry says %s", r, ref, desc.Digest, printable(header))
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"strings"
@@ -39,10 +40,11 @@ func TestManifestThatIsNotWhatItSaysIsRefused(t *testing.T) {
 	wrong := "sha256:" + strings.Repeat("0", 64)
 	cases := []struct {
 		name, ref, header, body, want string
+		asked                         int
 	}{
-		{"other content than its digest", wrong, "", doc, "its content is " + digest.FromString(doc).String()},
-		{"another digest in the header", "v1", wrong, doc, "the registry says " + wrong},
-		{"too long", "v1", "", strings.Repeat(" ", MaxManifest+1), "more than 4194304 bytes"},
+		{"other content than its digest", wrong, "", doc, "its content is " + digest.FromString(doc).String(), 2},
+		{"another digest in the header", "v1", wrong, doc, "the registry says " + wrong, 2},
+		{"too long", "v1", "", strings.Repeat(" ", MaxManifest+1), "more than 4194304 bytes", 1},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -54,10 +56,53 @@ func TestManifestThatIsNotWhatItSaysIsRefused(t *testing.T) {
 			}))
 			_, _, err := quickClient(t, ClientOptions{}).Manifest(t.Context(), f.repo("a"), c.ref)
 			mustSay(t, err, c.want)
-			if n := f.count("GET", "/manifests/"); n != 1 {
-				t.Errorf("asked %d times", n)
+			if n := f.count("GET", "/manifests/"); n != c.asked {
+				t.Errorf("asked %d times, want %d", n, c.asked)
 			}
 		})
+	}
+}
+
+func TestManifestThatIsWrongOnceIsFetchedAgain(t *testing.T) {
+	w := small()
+	f := newFake(t, nil)
+	c := quickClient(t, ClientOptions{})
+	fill(t, c, f.repo("a"), w)
+	f.answer = times(1, "GET", "/manifests/", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"sche`) })
+	if _, raw, err := c.Manifest(t.Context(), f.repo("a"), w.images[0].Descriptor.Digest.String()); err != nil || len(raw) < 100 {
+		t.Errorf("%q, %v", raw, err)
+	}
+}
+
+// A registry without TLS is asked with TLS first; what breaks after that is
+// tried again all the same.
+func TestDoorThatBreaksOnceIsKnockedAtAgain(t *testing.T) {
+	f := newFake(t, times(1, "GET", "/v2/", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	f.Config.ErrorLog = log.New(io.Discard, "", 0)
+	_, found, err := quickClient(t, ClientOptions{}).StatManifest(t.Context(), f.repo("a"), "v1")
+	if err != nil || found {
+		t.Errorf("found %t, %v", found, err)
+	}
+}
+
+// A registry that gives one byte with each connection gives no blob.
+func TestDownloadByteByByteEnds(t *testing.T) {
+	blob := strings.Repeat("x", 1000)
+	d := ocispec.Descriptor{Digest: digest.FromString(blob), Size: int64(len(blob))}
+	f := newFake(t, times(-1, "GET", "/blobs/", func(w http.ResponseWriter, r *http.Request) {
+		var from int
+		fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-", &from)
+		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-999/1000", from))
+		w.Header().Set("Content-Length", fmt.Sprint(1000-from))
+		w.WriteHeader(http.StatusPartialContent)
+		io.WriteString(w, "x")
+	}))
+	r, err := quickClient(t, ClientOptions{}).ReadBlob(t.Context(), []Repository{f.repo("a")}, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := io.Copy(io.Discard, r); err == nil || n > maxCuts+1 {
+		t.Errorf("%d bytes, %v", n, err)
 	}
 }
 

@@ -237,8 +237,16 @@ type resumingReader struct {
 	moved  bool  // bytes have come from body
 	at     int64 // bytes given to the reader so far
 	failed int   // attempts since the last byte
+	cuts   int64 // attempts in all
 	errs   []error
 }
+
+// A download whose connections give a byte or two each would have no end: it may
+// be cut maxCuts times, and once more for each bytesPerCut that came.
+const (
+	maxCuts     = 24
+	bytesPerCut = 16 << 10
+)
 
 func (r *resumingReader) Read(p []byte) (int, error) {
 	for {
@@ -299,7 +307,8 @@ func (r *resumingReader) pause(err error) error {
 		return r.ctx.Err()
 	}
 	r.failed++
-	if wait, again := r.client.backoff(r.failed, err); again {
+	r.cuts++
+	if wait, again := r.client.backoff(r.failed, err); again && r.cuts <= maxCuts+r.at/bytesPerCut {
 		return sleep(r.ctx, wait)
 	}
 	r.errs = append(r.errs, err)

@@ -85,24 +85,26 @@ type failure struct {
 	fault func(kind) faults.Fault
 	// heals says that a request may be made again, and succeeds then.
 	heals bool
+	// quiet says that it may go unnoticed: nothing may depend on what is wrong.
+	quiet bool
 	// says is what the one line of a permanent failure has to say, one of these;
 	// empty where the answer looks like another.
 	says []string
 }
 
 var failures = []failure{
-	{"dropped", always(faults.Drop()), true, []string{"EOF", "connection reset", "broken pipe", "closed"}},
-	{"cut", cut, true, []string{"EOF", "connection reset", "broken pipe", "closed"}},
-	{"hang", always(faults.Hang()), false, []string{"no byte for " + shortTimeout}},
-	{"401", always(faults.Status(401, nil)), false, []string{"401"}},
-	{"404", always(faults.Status(404, nil)), false, []string{"404", "is not there"}},
-	{"429", always(faults.Status(429, nil)), true, []string{"429"}},
-	{"429, Retry-After", always(faults.Status(429, http.Header{"Retry-After": {"1"}})), true, []string{"429"}},
-	{"500", always(faults.Status(500, nil)), true, []string{"500"}},
-	{"507", always(faults.Status(507, nil)), false, []string{"507"}},
-	{"wrong digest header", always(faults.WrongDigestHeader()), false, []string{"sha256:0000"}},
-	{"longer", always(faults.WrongLength(10)), false, nil},
-	{"shorter", always(faults.WrongLength(-1)), false, nil},
+	{"dropped", always(faults.Drop()), true, false, []string{"EOF", "connection reset", "broken pipe", "closed"}},
+	{"cut", cut, true, false, []string{"EOF", "connection reset", "broken pipe", "closed"}},
+	{"hang", always(faults.Hang()), false, false, []string{"no byte for " + shortTimeout}},
+	{"401", always(faults.Status(401, nil)), false, false, []string{"401"}},
+	{"404", always(faults.Status(404, nil)), false, false, []string{"404", "is not there"}},
+	{"429", always(faults.Status(429, nil)), true, false, []string{"429"}},
+	{"429, Retry-After", always(faults.Status(429, http.Header{"Retry-After": {"1"}})), true, false, []string{"429"}},
+	{"500", always(faults.Status(500, nil)), true, false, []string{"500"}},
+	{"507", always(faults.Status(507, nil)), false, false, []string{"507"}},
+	{"wrong digest header", always(faults.WrongDigestHeader()), false, true, nil},
+	{"longer", always(faults.WrongLength(10)), false, true, nil},
+	{"shorter", always(faults.WrongLength(-1)), false, true, nil},
 }
 
 // shortTimeout is --timeout where a registry falls silent: long enough for one
@@ -119,7 +121,7 @@ func cut(k kind) faults.Fault {
 	case "GET":
 		return faults.CutAfter(1)
 	}
-	return faults.CutAfter(0)
+	return nil // nothing to cut: there is no body
 }
 
 // guarded stands before a registry and wants a token, as most upstream ones do.
