@@ -197,7 +197,7 @@ type sourceReader struct{ io.ReadCloser }
 
 func (r sourceReader) Read(b []byte) (int, error) {
 	n, err := r.ReadCloser.Read(b)
-	if err != nil && !errors.Is(err, io.EOF) {
+	if err != nil && err != io.EOF {
 		err = &sourceError{err}
 	}
 	return n, err

@@ -1,7 +1,6 @@
 package oci
 
 import (
-	"errors"
 	"hash"
 	"io"
 
@@ -34,7 +33,7 @@ func (p *provenReader) Read(b []byte) (int, error) {
 		}
 		p.err = io.EOF
 		return n, nil
-	case errors.Is(err, io.EOF):
+	case err == io.EOF: // and not a broken connection, which is an EOF to net/http
 		p.err = &ContentError{Want: p.want, Size: p.at}
 		return n, p.err
 	}

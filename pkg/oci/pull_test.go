@@ -85,6 +85,22 @@ func TestDoorThatBreaksOnceIsKnockedAtAgain(t *testing.T) {
 	}
 }
 
+// A connection that is dropped says nothing about the content.
+func TestDroppedDownloadIsNoDamage(t *testing.T) {
+	blob := "content"
+	f := newFake(t, times(-1, "GET", "/blobs/", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	f.Config.ErrorLog = log.New(io.Discard, "", 0)
+	r, err := quickClient(t, ClientOptions{}).ReadBlob(t.Context(), []Repository{f.repo("a")}, ocispec.Descriptor{Digest: digest.FromString(blob), Size: int64(len(blob))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = io.ReadAll(r)
+	if errors.As(err, new(*ContentError)) {
+		t.Errorf("taken for damage: %v", err)
+	}
+	mustSay(t, err, f.host()+": GET a/blobs/", "EOF")
+}
+
 // A registry that gives one byte with each connection gives no blob.
 func TestDownloadByteByByteEnds(t *testing.T) {
 	blob := strings.Repeat("x", 1000)

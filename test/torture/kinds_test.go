@@ -6,7 +6,6 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -65,20 +64,6 @@ func (k kind) rule(f faults.Fault, times int) faults.Rule {
 	return faults.Rule{Method: k.method, PathRegexp: k.path, Match: k.match, Times: times, Fault: f}
 }
 
-// kindOf is the kind of a request that came to a proxy, nil for one of none.
-func kindOf(q faults.Request) *kind {
-	for i, k := range kinds {
-		if k.method != q.Method || !regexp.MustCompile(k.path).MatchString(q.Path) {
-			continue
-		}
-		if (k.name == rest) != (q.Range != "") && (k.name == rest || k.name == blobGET) {
-			continue
-		}
-		return &kinds[i]
-	}
-	return nil
-}
-
 // failure is a way in which a request fails.
 type failure struct {
 	name  string
@@ -87,24 +72,27 @@ type failure struct {
 	heals bool
 	// quiet says that it may go unnoticed: nothing may depend on what is wrong.
 	quiet bool
+	// missing says that it looks like an answer: that something is not there, or
+	// is something else.
+	missing bool
 	// says is what the one line of a permanent failure has to say, one of these;
 	// empty where the answer looks like another.
 	says []string
 }
 
 var failures = []failure{
-	{"dropped", always(faults.Drop()), true, false, []string{"EOF", "connection reset", "broken pipe", "closed"}},
-	{"cut", cut, true, false, []string{"EOF", "connection reset", "broken pipe", "closed"}},
-	{"hang", always(faults.Hang()), false, false, []string{"no byte for " + shortTimeout}},
-	{"401", always(faults.Status(401, nil)), false, false, []string{"401"}},
-	{"404", always(faults.Status(404, nil)), false, false, []string{"404", "is not there"}},
-	{"429", always(faults.Status(429, nil)), true, false, []string{"429"}},
-	{"429, Retry-After", always(faults.Status(429, http.Header{"Retry-After": {"1"}})), true, false, []string{"429"}},
-	{"500", always(faults.Status(500, nil)), true, false, []string{"500"}},
-	{"507", always(faults.Status(507, nil)), false, false, []string{"507"}},
-	{"wrong digest header", always(faults.WrongDigestHeader()), false, true, nil},
-	{"longer", always(faults.WrongLength(10)), false, true, nil},
-	{"shorter", always(faults.WrongLength(-1)), false, true, nil},
+	{"dropped", always(faults.Drop()), true, false, false, []string{"EOF", "connection reset", "broken pipe", "closed"}},
+	{"cut", cut, true, false, false, []string{"EOF", "connection reset", "broken pipe", "closed"}},
+	{"hang", always(faults.Hang()), false, false, false, []string{"no byte for " + shortTimeout}},
+	{"401", always(faults.Status(401, nil)), false, false, false, []string{"401"}},
+	{"404", always(faults.Status(404, nil)), false, false, true, []string{"404", "is not there"}},
+	{"429", always(faults.Status(429, nil)), true, false, false, []string{"429"}},
+	{"429, Retry-After", always(faults.Status(429, http.Header{"Retry-After": {"1"}})), true, false, false, []string{"429"}},
+	{"500", always(faults.Status(500, nil)), true, false, false, []string{"500"}},
+	{"507", always(faults.Status(507, nil)), false, false, false, []string{"507"}},
+	{"wrong digest header", always(faults.WrongDigestHeader()), false, true, true, nil},
+	{"longer", always(faults.WrongLength(10)), false, true, true, nil},
+	{"shorter", always(faults.WrongLength(-1)), false, true, true, nil},
 }
 
 // shortTimeout is --timeout where a registry falls silent: long enough for one

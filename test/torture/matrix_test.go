@@ -95,20 +95,25 @@ func TestEveryRequestFailsInEveryWay(t *testing.T) {
 // Kinds that it does not make are told.
 func (a act) cells(t *testing.T) []cell {
 	l := a.lane(t)
-	check(t, l.proxy.SetRules(firstBlobCut())) // so that there is a rest to ask for
+	rules := []faults.Rule{firstBlobCut()} // so that there is a rest to ask for
+	for _, k := range kinds {
+		rules = append(rules, k.rule(faults.Delay(0), 0))
+	}
+	check(t, l.proxy.SetRules(rules...))
 	l.renew(t)
+	before := len(l.proxy.Requests())
 	r := call(t, l.dir, a.program, a.args...)
 	if d := l.differ(t); r.code != 0 || len(d) > 0 {
 		t.Fatalf("undisturbed: exit code %d, %q\n%s%s", r.code, d, r.out, r.err)
 	}
-	seen := map[string]bool{}
-	for _, q := range l.proxy.Requests() {
-		k := kindOf(q)
-		if k == nil {
+	for _, q := range l.proxy.Requests()[before:] {
+		if q.Rule < 0 {
 			t.Errorf("%s %s: a request of a kind that the matrix does not have", q.Method, q.Path)
-			continue
 		}
-		seen[k.name] = true
+	}
+	seen := map[string]bool{}
+	for i, hits := range l.proxy.Hits()[1:] {
+		seen[kinds[i].name] = hits > 0
 	}
 	var all []cell
 	var never []string
@@ -192,6 +197,9 @@ func (a act) judge(t *testing.T, l *lane, c cell, r result) string {
 		return fmt.Sprintf("%d lines, want 1 to %d", len(lines), a.lines)
 	}
 	for _, line := range lines {
+		if line == "sigstore attachments: no more were asked for" {
+			continue
+		}
 		if problem := c.unclear(line, l.proxy.Addr()); problem != "" {
 			return problem + ": " + line
 		}
@@ -202,9 +210,11 @@ func (a act) judge(t *testing.T, l *lane, c cell, r result) string {
 // unclear says what a line does not say.
 func (c cell) unclear(line, host string) string {
 	switch {
+	case c.failure.missing && strings.Contains(line, " images are not whole: "): // by its answers
+		return ""
 	case !strings.Contains(line, host):
 		return "the host is not named"
-	case !namesRequest(line, c.kind):
+	case !namesRequest(line, c.kind) && (c.kind.name != "ping" || c.failure.name != "401"): // a ping only asks how to enter
 		return "the request is not named"
 	case c.failure.says != nil && !slices.ContainsFunc(c.failure.says, func(s string) bool { return strings.Contains(line, s) }):
 		return fmt.Sprintf("want one of %q", c.failure.says)
@@ -291,6 +301,7 @@ func buildAct(whole string, src *registry.Registry) act {
 func pushAct(whole string) act {
 	return act{
 		name: "push", program: "import", code: 4, lines: 1, args: []string{"push", "--site", "site.yaml", "--deep", "site.tar"},
+		harmless: []string{"ping: cut", "blob GET: cut"},
 		must: []string{"ping", "token", "manifest HEAD", "manifest GET", "manifest PUT", "manifest PUT by tag", "blob HEAD", blobGET, rest,
 			"upload POST", "mount POST", "upload PUT"},
 		lane: func(t *testing.T) *lane {
@@ -312,7 +323,8 @@ func pushAct(whole string) act {
 func repairAct(t *testing.T, whole string) act {
 	return act{
 		name: "repair", program: "import", code: 4, lines: 1, args: []string{"repair", "--site", "site.yaml", "--node", "node2", "--from-nodes"},
-		must: []string{"ping", "token", "catalog GET", "tags GET", "manifest GET", "manifest HEAD", blobGET, rest},
+		harmless: []string{"ping: cut", "blob GET: cut"},
+		must:     []string{"ping", "token", "catalog GET", "tags GET", "manifest GET", "manifest HEAD", blobGET, rest},
 		lane: func(t *testing.T) *lane {
 			full, node := registry.StartT(t, registry.Options{}), registry.StartT(t, registry.Options{})
 			l := &lane{dir: t.TempDir()}
