@@ -22,6 +22,9 @@ type Ref struct {
 // is an error: "latest" is no thing to carry to a place that cannot ask again.
 func ParseRef(s string) (Ref, error) {
 	named, err := reference.ParseNormalizedNamed(s)
+	if err != nil && !printable(err.Error()) { // it quotes what it is about
+		return Ref{}, fmt.Errorf("%q: invalid reference format", s)
+	}
 	if err != nil {
 		return Ref{}, fmt.Errorf("%q: %w", s, err)
 	}

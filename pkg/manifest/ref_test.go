@@ -52,6 +52,7 @@ func TestParseRefRefuses(t *testing.T) {
 		{"quay.io/a/b@sha256:1234", `"quay.io/a/b@sha256:1234": invalid reference format`},
 		{"", `"": invalid reference format`},
 		{"quay.io/a/b:", `"quay.io/a/b:": invalid reference format`},
+		{"quay.io/\x1b[2J/b:1", `"quay.io/\x1b[2J/b:1": invalid reference format`},
 		{"quay.io/A/b:1", `"quay.io/A/b:1": invalid reference format: repository name (A/b) must be lowercase`},
 		{"quay.io/a/../b:1", `"quay.io/a/../b:1": invalid reference format`},
 		{"https://quay.io/a:1", `"https://quay.io/a:1": invalid reference format`},

@@ -272,7 +272,7 @@ func (c *Client) token(ctx context.Context, r Repository, reg name.Registry, act
 		if strings.HasPrefix(err.Error(), "no token in") {
 			err = errors.New("was given none")
 		}
-		return nil, enterError(ctx, r, "token for "+r.Path, err)
+		return nil, enterError(ctx, r, strings.TrimSuffix("token for "+r.Path, " for "), err)
 	}
 	if tok.Token == "" { // some servers know only OAuth's name for it
 		tok.Token = tok.AccessToken
