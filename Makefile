@@ -76,6 +76,11 @@ test-registries: ## RUNS=30 pushes to three nodes each on distribution 3.1 and o
 	cd test && DRAYAGE_TEST_BIN=$(CURDIR)/test/bin DRAYAGE_TEST_RUNS=$(RUNS) go test -count=1 -v -timeout 40m ./e2e \
 	  -run 'TestPushOnRegistriesOfAllAges|TestWholePathOnDebian' | grep -ae '^--- ' -e '^    ---' -e ' FAIL' -e SKIP -e '_test.go:' -e '^ok' -e '^FAIL'; exit $${PIPESTATUS[0]}
 
+.PHONY: test-faults
+test-faults: ## kills, flipped bytes, bad bundles, failing requests; minutes; SEED=N and PERCENT=N choose
+	cd test && set -o pipefail && DRAYAGE_TORTURE=1 DRAYAGE_TORTURE_SEED=$(SEED) DRAYAGE_TORTURE_PERCENT=$(PERCENT) \
+	go test -count=1 -v -timeout 20m ./torture | grep -av -e '^=== ' -e '^ *--- PASS'
+
 .PHONY: test-race
 test-race: ## the units under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race -count=1 ./...

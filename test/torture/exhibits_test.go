@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
@@ -206,7 +207,15 @@ func (c *collection) lists() {
 	c.listed("a name that is none", `"quay.io/acme/one:v1"`, `"quay.io/acme/\u001b[2J"`)
 	c.listed("two images of one name", `"quay.io/acme/two:v1"`, `"quay.io/acme/one:v1"`)
 	c.listed("a blob of 9 EB", `"size": 10`, `"size": 9000000000000000000`)
-	c.listed("a target that leads out", `"role": "additional",`, `"role": "additional", "targetRepository": "../../other",`)
+	c.forged("a target that leads out", func(f *forge) {
+		var m manifest.Manifest
+		check(c.t, json.Unmarshal(f.list, &m))
+		m.Images[0].TargetRepository = "../../other"
+		raw, err := json.MarshalIndent(m, "", " ")
+		check(c.t, err)
+		f.list = append(raw, '\n')
+		f.relist(c.t)
+	})
 	c.forged("a packing list that is no JSON", func(f *forge) { f.list = []byte("x"); f.relist(c.t) })
 	c.forged("something behind the packing list", func(f *forge) { f.list = append(f.list, "{}"...); f.relist(c.t) })
 	c.forged("a packing list of 20,000 levels", func(f *forge) {
