@@ -127,6 +127,8 @@ func (m *Manifest) checkImage(i int, blobs map[digest.Digest]ocispec.Descriptor)
 		return errors.New("an operator image says through which catalog it came, nothing else does")
 	case img.Role != RoleAdditional && img.Role != RoleCatalog && (img.TargetRepository != "" || img.TargetTag != ""):
 		return errors.New("an additional image or a catalog may say where it stands, nothing else does")
+	case img.TargetRepository != "" && !repositoryGrammar.MatchString(img.TargetRepository):
+		return fmt.Errorf("its target is %q, which is no repository", img.TargetRepository)
 	case img.TargetTag != "" && !tagGrammar.MatchString(img.TargetTag):
 		return fmt.Errorf("its target's tag is %q, which is none", img.TargetTag)
 	case img.Release != "" && !tagGrammar.MatchString(img.releaseTag()):
@@ -140,6 +142,9 @@ func (m *Manifest) checkImage(i int, blobs map[digest.Digest]ocispec.Descriptor)
 
 // tagGrammar is that of the distribution specification.
 var tagGrammar = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
+
+// repositoryGrammar is that of the distribution specification.
+var repositoryGrammar = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
 
 // releaseTag is what tells the images of a release apart on a node.
 func (i Image) releaseTag() string {

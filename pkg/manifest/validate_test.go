@@ -70,6 +70,8 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 			[]string{registry + "an operator image says through which catalog it came, nothing else does"}},
 		{"image: target too many", func(m *Manifest) { m.Images[4].TargetRepository = "a/b" },
 			[]string{operator + "an additional image or a catalog may say where it stands, nothing else does"}},
+		{"image: target that is none", func(m *Manifest) { m.Images[3].TargetRepository = "../../other" },
+			[]string{"packing list: image " + catalogName + `: its target is "../../other", which is no repository`}},
 		{"image: target tag that is none", func(m *Manifest) { m.Images[3].TargetRepository, m.Images[3].TargetTag = "a/b", "v:1" },
 			[]string{"packing list: image " + catalogName + `: its target's tag is "v:1", which is none`}},
 		{"image: target of a catalog", func(m *Manifest) { m.Images[3].TargetRepository, m.Images[3].TargetTag = "a/b", "v1" }, nil},
