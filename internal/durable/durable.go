@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -65,6 +66,24 @@ func (s *Staged) Commit() error {
 
 // Discard takes the file away again.
 func (s *Staged) Discard() error { return os.Remove(s.temp) }
+
+// Sweep takes away what a process that was killed between Stage and Commit left
+// for a path. Nobody else may be writing that path meanwhile: the caller holds a
+// lock that says so.
+func Sweep(path string) error {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, e := range entries {
+		number, left := strings.CutPrefix(e.Name(), "."+filepath.Base(path)+".")
+		if left && e.Type().IsRegular() && strings.Trim(number, "0123456789") == "" {
+			errs = append(errs, os.Remove(filepath.Join(filepath.Dir(path), e.Name())))
+		}
+	}
+	return errors.Join(errs...)
+}
 
 // SyncFolder brings a folder's names onto the medium. Some file systems of
 // removable media cannot sync a folder and write it at once: that is no error.

@@ -155,3 +155,25 @@ func TestWriteSecretIsForTheOwnerOnly(t *testing.T) {
 		t.Errorf("mode %v, %v, %q", info.Mode(), err, content(t, path))
 	}
 }
+
+func TestSweepTakesWhatWasStagedAndNothingElse(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a")
+	for range 2 {
+		if _, err := Stage(path, []byte("killed")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keep := []string{".a.12x", ".ab.12", "a", "a.12"}
+	for _, name := range keep {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Sweep(path); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(t, dir); strings.Join(got, " ") != strings.Join(keep, " ") {
+		t.Errorf("left are %q, want %q", got, keep)
+	}
+}

@@ -48,6 +48,11 @@ func (u *Unfinished) publish(sums []string) (staged, error) {
 	if err := u.file.Sync(); err != nil {
 		return nil, err
 	}
+	for _, dir := range u.folders() { // what a run left that was killed further down
+		if err := durable.Sweep(filepath.Join(dir, filepath.Base(u.path)+".sha256")); err != nil {
+			return nil, err
+		}
+	}
 	checks, err := u.stage(sums)
 	if errors.Is(err, unix.ENOSPC) { // the journal has served, and takes room
 		if err = u.journal.remove(); err == nil {
