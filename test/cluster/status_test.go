@@ -67,7 +67,7 @@ func TestStatus(t *testing.T) {
 		}
 		return r
 	}
-	status(4, []string{"0 of 26", "NOT WHOLE", "no mirror in force leads to the nodes",
+	status(4, []string{"0 of 26", "NOT WHOLE", "sources is sent to the nodes by a mirror in force",
 		"CatalogSource/redhat-operator-index: is not there; import run writes it", "ClusterCatalog/redhat-operator-index: is not there",
 		"ClusterCatalog/openshift-redhat-operators: is on and Unavailable Retrying source catalog content: "})
 	wants(t, s.dir, c.Kubeconfig, 0, nil, s.args("run", "--yes")...)
