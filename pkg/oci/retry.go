@@ -26,13 +26,8 @@ var ErrPassed = errors.New("its content has passed by, and cannot be sent again"
 // retry makes a request until it succeeds, its error is final, or it was made
 // often enough. A Retry-After is honoured.
 func (c *Client) retry(ctx context.Context, request func() error) error {
-	var before error
 	for n := 1; ; n++ {
 		err := request()
-		if before != nil && errors.Is(err, ErrPassed) { // what made it necessary says more
-			return fmt.Errorf("%w; %w", before, ErrPassed)
-		}
-		before = err
 		wait, again := c.backoff(n, err)
 		if !again {
 			return err

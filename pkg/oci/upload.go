@@ -50,12 +50,16 @@ func (c *Client) PutPassingBlob(ctx context.Context, r Repository, d ocispec.Des
 
 func (c *Client) putBlob(ctx context.Context, u *upload) error {
 	defer u.content.close()
-	best := int64(0)
+	best, before := int64(0), error(nil)
 	for n := 1; ; n++ {
 		err := u.attempt(ctx)
 		if err == nil {
 			return nil
 		}
+		if before != nil && errors.Is(err, ErrPassed) { // what made another attempt necessary says more
+			return fmt.Errorf("%w; %w", before, ErrPassed)
+		}
+		before = err
 		u.content.close() // nobody reads on for us while we wait
 		if u.at >= best+worthwhile {
 			best, n = u.at, 1
