@@ -81,6 +81,17 @@ test-faults: ## kills, flipped bytes, bad bundles, failing requests; minutes; SE
 	cd test && set -o pipefail && DRAYAGE_TORTURE=1 DRAYAGE_TORTURE_SEED=$(SEED) DRAYAGE_TORTURE_PERCENT=$(PERCENT) \
 	go test -count=1 -v -timeout 20m ./torture | grep -av -e '^=== ' -e '^ *--- PASS'
 
+# FUZZTIME is how long each fuzz target runs, as go test -fuzztime takes it.
+FUZZTIME ?= 1m
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME (1m) each, one after the other; ends with a list of them
+	@failed=0; ran=""; \
+	for target in $$(grep -rl --include=*_test.go '^func Fuzz' cmd internal pkg | sort | xargs grep -o '^func Fuzz[A-Za-z]*' | sed 's|/[^/]*:func |:|'); do \
+	  echo "fuzz $$target for $(FUZZTIME)"; \
+	  if go test -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) ./$${target%:*}; then ran="$$ran ok:$$target"; else failed=1; ran="$$ran FAIL:$$target"; fi; \
+	done; echo "ran, each for $(FUZZTIME):"; for r in $$ran; do echo "  $${r%%:*} $${r#*:}"; done; exit $$failed
+
 .PHONY: test-race
 test-race: ## the units under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race -count=1 ./...

@@ -286,7 +286,8 @@ func TestArchitectures(t *testing.T) {
 }
 
 // FuzzDecode looks for input that makes the decoder panic or say nothing: there
-// is always either a config that asks for something or an error.
+// is always either a config that asks for something or an error, and the same
+// one each time.
 func FuzzDecode(f *testing.F) {
 	for _, text := range []string{
 		"", whole, head, "- a\n", "a: &a [*a]\n", "? {a: b}\n: c\n", "kind: !!binary x\n", "kind: !!int x\n",
@@ -302,6 +303,12 @@ func FuzzDecode(f *testing.F) {
 			c, err := decode("x.yaml", data, notYet)
 			if (c == nil) == (err == nil) {
 				t.Fatalf("%+v, %v", c, err)
+			}
+			if again, twice := decode("x.yaml", data, notYet); !reflect.DeepEqual(c, again) || fmt.Sprint(err) != fmt.Sprint(twice) {
+				t.Fatalf("read twice: %+v, %v and %+v, %v", c, err, again, twice)
+			}
+			if err != nil && strings.ContainsAny(err.Error(), "\x00\x1b\r") {
+				t.Fatalf("error with control characters: %q", err)
 			}
 			if c != nil {
 				c.ReleaseRef()

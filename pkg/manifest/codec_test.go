@@ -3,6 +3,7 @@ package manifest
 import (
 	"bytes"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -160,7 +161,8 @@ func TestSums(t *testing.T) {
 	}
 }
 
-// What Decode takes it can say again, and reads the same.
+// What Decode takes is valid, can be said again, and reads the same; it takes
+// memory by the size of the document.
 func FuzzDecode(f *testing.F) {
 	raw, err := Encode(whole())
 	if err != nil {
@@ -170,10 +172,26 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"formatVersion":1}`))
 	f.Add([]byte(`{"formatVersion":1,"features":null,"images":[],"blobs":[]}`))
 	f.Add([]byte(`{"formatVersion":1,"Images":[{"name":"a:b"}]}`))
+	f.Add([]byte(`{"formatVersion":1,"images":[],"blobs":` + strings.Repeat("[", 1000)))
+	for _, cut := range []int{1, 100, len(raw) / 2, len(raw) - 2} {
+		f.Add(raw[:cut])
+	}
 	f.Fuzz(func(t *testing.T, document []byte) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
 		m, err := Decode(document)
+		runtime.ReadMemStats(&after)
+		if took, most := after.TotalAlloc-before.TotalAlloc, uint64(1<<20+500*len(document)); took > most {
+			t.Errorf("%d bytes took %d bytes of memory, want at most %d", len(document), took, most)
+		}
+		if (m == nil) == (err == nil) {
+			t.Fatalf("%+v, %v", m, err)
+		}
 		if err != nil {
 			return
+		}
+		if err := m.Validate(); err != nil {
+			t.Fatalf("decoded and is not valid: %v", err)
 		}
 		once, err := Encode(m)
 		if err != nil {
