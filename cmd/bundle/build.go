@@ -73,7 +73,7 @@ func runBuild(c *cli.Context) error {
 
 // buildBundle plans, and writes what was planned.
 func buildBundle(c *cli.Context, unfinished *bundle.Unfinished, spool string, bases []*bundle.Base) (*plan.Plan, *bundle.Written, error) {
-	u := ui.New(os.Stderr)
+	u := cmdline.UI(c)
 	defer u.Close()
 	source, err := newSource(c, spool, unfinished.Open)
 	if err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/opencontainers/go-digest"
 	"github.com/urfave/cli/v2"
@@ -46,7 +45,7 @@ func readCatalog(c *cli.Context, name string) (*listed, error) {
 		return nil, err
 	}
 	defer source.Close()
-	u := ui.New(os.Stderr)
+	u := cmdline.UI(c)
 	defer u.Close()
 	l, err := fetchCatalog(c, oci.NewContent(source), ref, "linux/"+arch, u.Progress())
 	if err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -47,7 +46,7 @@ func newGraphReader(c *cli.Context) (*graphReader, error) {
 	}
 	return &graphReader{
 		arch: arch, file: file, url: release.DefaultGraphURL(c.String("graph-url")),
-		source: source, ui: ui.New(os.Stderr),
+		source: source, ui: cmdline.UI(c),
 	}, nil
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"text/tabwriter"
 
@@ -75,7 +74,7 @@ func makePlan(c *cli.Context) (*plan.Plan, error) {
 		return nil, err
 	}
 	defer source.Close()
-	u := ui.New(os.Stderr)
+	u := cmdline.UI(c)
 	defer u.Close()
 	o, err := planOptions(c, u.Progress())
 	if err != nil {

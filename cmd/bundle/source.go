@@ -41,7 +41,7 @@ func sourceFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "skip-sigstore", Usage: "ask for no sigstore signatures (tags sha256-<hex>.sig); clusters from 4.21 on refuse OpenShift's images without them"},
 		&cli.IntFlag{Name: "jobs", Value: 6, Usage: "`N` downloads at a time"},
 		&cli.DurationFlag{Name: "timeout", Value: oci.DefaultTimeout, Usage: "give up on a registry that is silent for this `TIME`"},
-		cmdline.JSONFlag,
+		cmdline.ProgressFlag, cmdline.JSONFlag,
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"golang.org/x/term"
 
 	"drayage/internal/cmdline"
-	"drayage/internal/ui"
 	"drayage/pkg/bundle"
 	"drayage/pkg/manifest"
 )
@@ -34,7 +33,7 @@ func runStream(c *cli.Context) error {
 	}
 	out := c.App.Writer
 	c.App.Writer = c.App.ErrWriter
-	u := ui.New(os.Stderr)
+	u := cmdline.UI(c)
 	defer u.Close()
 	source, err := newSource(c, "", nil)
 	if err != nil {

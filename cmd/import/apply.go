@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 
 	"github.com/urfave/cli/v2"
@@ -33,7 +32,7 @@ func applyCommand() *cli.Command {
 			&cli.StringFlag{Name: "stage", Usage: "only the objects of one `STAGE`: nodes, mirrors or catalogs"},
 			&cli.BoolFlag{Name: "allow-degraded", Usage: "go on although a node is not ready, when nothing would change on nodes"},
 			&cli.BoolFlag{Name: "no-wait", Usage: "return when all is written; the cluster goes on by itself"},
-			cmdline.JSONFlag,
+			cmdline.ProgressFlag, cmdline.JSONFlag,
 		}, clusterFlags...),
 		Action: runApply,
 	}
@@ -57,7 +56,7 @@ func runApply(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	u := ui.New(os.Stderr)
+	u := cmdline.UI(c)
 	defer u.Close()
 	plan, err := to.Prepare(c.Context, ofStage(objects, render.Stage(c.String("stage"))), prepareOptions(c, to, s, b, u))
 	if err != nil {

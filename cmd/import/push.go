@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"text/tabwriter"
 
 	"github.com/opencontainers/go-digest"
@@ -40,7 +39,7 @@ func pushCommand() *cli.Command {
 			&cli.DurationFlag{Name: "timeout", Value: oci.DefaultTimeout, Usage: "give up on a node that is silent for this `TIME`"},
 			&cli.BoolFlag{Name: "deep", Usage: "read everything back from the nodes and hash it"},
 			&cli.BoolFlag{Name: "no-check", Usage: "do not ask the nodes whether all is there in the end"},
-			cmdline.JSONFlag,
+			cmdline.ProgressFlag, cmdline.JSONFlag,
 		},
 		Action: runPush,
 	}
@@ -54,7 +53,7 @@ func runPush(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	u := ui.New(os.Stderr)
+	u := cmdline.UI(c)
 	defer u.Close()
 	o := importer.FillOptions{
 		PushOptions: importer.PushOptions{

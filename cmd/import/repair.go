@@ -3,14 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
 	"github.com/urfave/cli/v2"
 
 	"drayage/internal/cmdline"
-	"drayage/internal/ui"
 	"drayage/pkg/importer"
 	"drayage/pkg/oci"
 	"drayage/pkg/site"
@@ -34,7 +32,7 @@ func repairCommand() *cli.Command {
 			&cli.IntFlag{Name: "jobs", Value: 4, Usage: "how many `N` requests one node gets at a time"},
 			&cli.DurationFlag{Name: "timeout", Value: oci.DefaultTimeout, Usage: "give up on a node that is silent for this `TIME`"},
 			&cli.BoolFlag{Name: "deep", Usage: "read everything back from the node and hash it"},
-			cmdline.JSONFlag,
+			cmdline.ProgressFlag, cmdline.JSONFlag,
 		},
 		Action: runRepair,
 	}
@@ -56,7 +54,7 @@ func runRepair(c *cli.Context) error {
 	if !c.Bool("from-nodes") {
 		return repairFromBundle(c, s, node, client)
 	}
-	u := ui.New(os.Stderr)
+	u := cmdline.UI(c)
 	copied, err := importer.Copy(c.Context, s, importer.CopyOptions{
 		Client: client, To: node, Jobs: c.Int("jobs"), Deep: c.Bool("deep"), Progress: u.Progress(),
 	})
@@ -115,7 +113,7 @@ func repairFromBundle(c *cli.Context, s *site.Site, node site.Node, client *oci.
 		return err
 	}
 	defer b.Close()
-	u := ui.New(os.Stderr)
+	u := cmdline.UI(c)
 	results, err := importer.Fill(c.Context, b, s, importer.FillOptions{
 		PushOptions: importer.PushOptions{Client: client, Nodes: []site.Node{node}, Jobs: c.Int("jobs"), Progress: u.Progress()},
 		Deep:        c.Bool("deep"),

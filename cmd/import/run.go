@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -38,7 +37,7 @@ func runCommand() *cli.Command {
 			&cli.StringFlag{Name: "authfile", Usage: "credentials of the nodes' registries in `FILE`, in place of the site's"},
 			&cli.IntFlag{Name: "jobs", Value: 4, Usage: "how many `N` requests one node gets at a time"},
 			&cli.DurationFlag{Name: "timeout", Value: oci.DefaultTimeout, Usage: "give up on a node that is silent for this `TIME`"},
-			cmdline.JSONFlag,
+			cmdline.ProgressFlag, cmdline.JSONFlag,
 		}, clusterFlags...),
 		Action: runRun,
 	}
@@ -109,7 +108,7 @@ func arrive(c *cli.Context) (*onSite, error) {
 // begin looks at the cluster, has it try every object, shows what will be done,
 // and asks. Nothing is written.
 func (r *onSite) begin() error {
-	u := ui.New(os.Stderr)
+	u := cmdline.UI(r.c)
 	defer u.Close()
 	if err := r.survey(); err != nil {
 		return err

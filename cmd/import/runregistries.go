@@ -2,11 +2,10 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
-	"drayage/internal/ui"
+	"drayage/internal/cmdline"
 	"drayage/pkg/importer"
 )
 
@@ -15,7 +14,7 @@ const registryPause = 3 * time.Second
 
 // waitForRegistries waits until every node's registry answers.
 func (r *onSite) waitForRegistries() (runStep, error) {
-	u := ui.New(os.Stderr)
+	u := cmdline.UI(r.c)
 	defer u.Close()
 	nodes := r.site.Nodes
 	end := time.Now().Add(r.c.Duration("registry-timeout"))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"drayage/internal/cmdline"
@@ -21,7 +20,7 @@ func (r *onSite) verify() (runStep, error) {
 	if r.c.Bool("no-verify") {
 		return runStep{Result: stepSkipped, Text: "--no-verify was given"}, nil
 	}
-	u := ui.New(os.Stderr)
+	u := cmdline.UI(r.c)
 	defer u.Close()
 	report, err := bundle.Verify(r.c.Context, r.path, r.bundle.Root, u.Progress(), cmdline.VolumeDirs(r.c)...)
 	if err != nil {
@@ -57,7 +56,7 @@ func (r *onSite) apply(objects []cluster.Object) (runStep, error) {
 	if len(objects) == 0 {
 		return runStep{Result: stepNothing, Text: "this bundle and site have no such objects"}, nil
 	}
-	u := ui.New(os.Stderr)
+	u := cmdline.UI(r.c)
 	defer u.Close()
 	plan, err := r.to.Prepare(r.c.Context, objects, r.prepareOptions(u))
 	if err != nil {
@@ -100,7 +99,7 @@ func appliedStep(done []cluster.Change) runStep {
 // push fills the nodes. With --allow-degraded a node that could not be filled is
 // for the check to name.
 func (r *onSite) push() (runStep, error) {
-	u := ui.New(os.Stderr)
+	u := cmdline.UI(r.c)
 	defer u.Close()
 	results, err := importer.Push(r.c.Context, r.bundle, r.site, importer.PushOptions{
 		Client: r.client, Nodes: r.site.Nodes, Jobs: r.c.Int("jobs"), Progress: u.Progress(),
@@ -136,7 +135,7 @@ func (r *onSite) tolerate(err error) error {
 // check asks every node for everything. The cluster is not told of a bundle that
 // a node does not have whole.
 func (r *onSite) check() (runStep, error) {
-	u := ui.New(os.Stderr)
+	u := cmdline.UI(r.c)
 	defer u.Close()
 	states, err := importer.Check(r.c.Context, r.bundle, r.site, importer.CheckOptions{
 		Client: r.client, Nodes: r.site.Nodes, Jobs: r.c.Int("jobs"), Progress: u.Progress(),

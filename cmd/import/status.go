@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
 	"slices"
 	"time"
 
@@ -39,7 +38,7 @@ func statusCommand() *cli.Command {
 			&cli.DurationFlag{Name: "timeout", Value: 15 * time.Second, Usage: "give up on a node that is silent for this `TIME`"},
 			&cli.BoolFlag{Name: "deep", Usage: "read everything back from the nodes and hash it; wants FILE"},
 			&cli.BoolFlag{Name: "time", Usage: "say when it was, in UTC"},
-			cmdline.JSONFlag,
+			cmdline.ProgressFlag, cmdline.JSONFlag,
 		},
 		Action: runStatus,
 	}
@@ -86,7 +85,7 @@ func runStatus(c *cli.Context) error {
 	if c.Bool("time") {
 		r.Time = time.Now().UTC().Format(time.RFC3339)
 	}
-	u := ui.New(os.Stderr)
+	u := cmdline.UI(c)
 	defer u.Close()
 	nodes := r.askNodes(c, s, b, client, u)
 	if c.Context.Err() != nil {

@@ -38,7 +38,7 @@ func Verify(program string) *cli.Command {
 			"the image it belongs to. FILE may be -: standard input is read once. With --root the bundle\n" +
 			"must also be the one that was meant.\n\n" +
 			"   " + program + " verify --root sha256:9f86d08... /media/usb/site.bundle.tar",
-		Flags: []cli.Flag{RootFlag, KeyFlag, SkipFlag, VolumeDirFlag, JSONFlag},
+		Flags: []cli.Flag{RootFlag, KeyFlag, SkipFlag, VolumeDirFlag, ProgressFlag, JSONFlag},
 		Action: func(c *cli.Context) error {
 			path, err := Arg(c, "FILE")
 			if err != nil {
@@ -54,7 +54,7 @@ func Verify(program string) *cli.Command {
 }
 
 func verify(c *cli.Context, path string, root digest.Digest) error {
-	u := ui.New(stderr(c))
+	u := UI(c)
 	report, err := verified(c, path, root, u)
 	u.Close()
 	if err != nil {

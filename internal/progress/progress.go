@@ -13,6 +13,13 @@ const (
 	// Advance says that Bytes more are done. Bytes is negative when work had
 	// to be taken back and is done again.
 	Advance Kind = "advance"
+	// Skip says that Bytes more need no work: they are there from before, or are
+	// given up. They count as done and say nothing about how fast work goes.
+	Skip Kind = "skip"
+	// Ended says that a part of the work is whole: all blobs of a Class of images,
+	// Pieces of them with Bytes in all, or, when Class is empty, all that a node
+	// gets, of which Name is the line of text.
+	Ended Kind = "ended"
 	// Note is one line that a person wants to read: a thing that ended, a
 	// warning, a retry.
 	Note Kind = "note"
@@ -24,8 +31,12 @@ type Event struct {
 	// Name is the stage of a Phase, the text of a Note.
 	Name string `json:"name,omitempty"`
 	// Node is set when the event belongs to one node of a site.
-	Node  string `json:"node,omitempty"`
-	Bytes int64  `json:"bytes,omitempty"`
+	Node string `json:"node,omitempty"`
+	// Nodes, of a Phase, go on beside each other: each has an equal share of Bytes.
+	Nodes  []string `json:"nodes,omitempty"`
+	Class  string   `json:"class,omitempty"`
+	Pieces int      `json:"pieces,omitempty"`
+	Bytes  int64    `json:"bytes,omitempty"`
 }
 
 // Func takes events. It is called from many goroutines at once and must be
@@ -35,8 +46,24 @@ type Func func(Event)
 // Phase begins a stage of bytes in all.
 func (f Func) Phase(name string, bytes int64) { f.emit(Event{Kind: Phase, Name: name, Bytes: bytes}) }
 
+// PhaseOf begins a stage in which every one of nodes gets bytes.
+func (f Func) PhaseOf(name string, bytes int64, nodes []string) {
+	f.emit(Event{Kind: Phase, Name: name, Bytes: bytes * int64(len(nodes)), Nodes: nodes})
+}
+
 // Advance reports n more bytes.
 func (f Func) Advance(n int64) { f.emit(Event{Kind: Advance, Bytes: n}) }
+
+// Skip reports n more bytes that needed no work.
+func (f Func) Skip(n int64) { f.emit(Event{Kind: Skip, Bytes: n}) }
+
+// NodeEnded reports that a node has all that it gets; text is the line that says so.
+func (f Func) NodeEnded(node, text string) { f.emit(Event{Kind: Ended, Node: node, Name: text}) }
+
+// ClassEnded reports that all blobs of a class of images are in their place.
+func (f Func) ClassEnded(c EndedClass) {
+	f.emit(Event{Kind: Ended, Class: c.Name, Pieces: c.Pieces, Bytes: c.Bytes})
+}
 
 // Note reports a line of text; node may be empty.
 func (f Func) Note(node, text string) { f.emit(Event{Kind: Note, Node: node, Name: text}) }

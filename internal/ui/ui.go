@@ -2,9 +2,18 @@
 //
 //   - Everything here goes to standard error. Standard output carries results only.
 //   - On a terminal one bar stands at the bottom, over all of a phase; notes scroll
-//     by above it. Elsewhere (a file, CI) there are plain lines, the bar's state
-//     among them every few seconds.
+//     by above it. It is never wider than the terminal. Elsewhere (a file, CI,
+//     TERM=dumb) there are plain lines, the bar's state among them every ten seconds.
 //   - When the work ends, the bar goes and what remains on the screen is the notes.
+//   - No colour is used, so NO_COLOR changes nothing.
+//
+// # How much time is left
+//
+// The rate is that of the last twenty seconds, so a line that becomes faster or
+// slower is believed soon. Bytes that needed no work, those of an earlier run or
+// those that a node has already, are done and are no part of the rate; bytes that
+// are sent twice are. Where nodes are filled beside each other, the time is that
+// of the one that needs longest.
 package ui
 
 import (
@@ -15,42 +24,91 @@ import (
 	"time"
 
 	"github.com/docker/go-units"
-	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
 	"drayage/internal/progress"
 )
 
-// lineEvery is how often the state is printed where there is no terminal.
-const lineEvery = 10 * time.Second
+// Format is how progress is told.
+type Format string
+
+// The formats.
+const (
+	Auto  Format = "auto"  // a bar on a terminal, lines elsewhere
+	Lines Format = "lines" // lines everywhere
+	JSON  Format = "json"  // an event a line; see docs/json.md
+	None  Format = "none"  // nothing
+)
+
+// Formats are all of them.
+var Formats = []Format{Auto, Lines, JSON, None}
+
+const (
+	// lineEvery is how often the state is printed where there is no terminal.
+	lineEvery = 10 * time.Second
+	// drawEvery is how often the bar is drawn, and how old it gets when nothing
+	// happens.
+	drawEvery = 200 * time.Millisecond
+	// eventEvery is how often the state is an event.
+	eventEvery = time.Second
+)
 
 // UI draws progress. It is safe for use by many goroutines.
 type UI struct {
-	out      io.Writer
-	terminal bool
+	out   io.Writer
+	draw  drawing
+	width func() int // columns of the terminal
+	now   func() time.Time
+	began time.Time
 
 	mu    sync.Mutex
-	bar   *progressbar.ProgressBar
-	phase string
-	total int64
-	done  int64
-	since time.Time
+	phase *phase // nil when nothing is counted
 	shown time.Time
+	drawn bool          // a bar stands on the screen
+	stop  chan struct{} // ends the clock; nil when it does not run
 }
 
+type drawing int
+
+const (
+	bar drawing = iota
+	lines
+	events
+	nothing
+)
+
 // New makes a UI on a file, usually standard error.
-func New(f *os.File) *UI {
-	return &UI{out: f, terminal: term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"}
+func New(f *os.File, format Format) *UI {
+	u := &UI{out: f, now: time.Now, began: time.Now(), width: func() int {
+		w, _, err := term.GetSize(int(f.Fd()))
+		if err != nil || w <= 0 {
+			return 80
+		}
+		return w
+	}}
+	switch {
+	case format == JSON:
+		u.draw = events
+	case format == None:
+		u.draw = nothing
+	case format == Lines, !term.IsTerminal(int(f.Fd())), os.Getenv("TERM") == "dumb":
+		u.draw = lines
+	}
+	return u
 }
 
 // Progress is where work reports to.
 func (u *UI) Progress() progress.Func { return u.take }
 
-// Close takes the bar away.
+// Close takes the bar away. The UI may be used again.
 func (u *UI) Close() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.endPhase()
+	if u.stop != nil {
+		close(u.stop)
+		u.stop = nil
+	}
 }
 
 func (u *UI) take(e progress.Event) {
@@ -59,68 +117,116 @@ func (u *UI) take(e progress.Event) {
 	switch e.Kind {
 	case progress.Phase:
 		u.endPhase()
-		u.beginPhase(e.Name, e.Bytes)
-	case progress.Advance:
-		u.advance(e.Bytes)
-	case progress.Note:
+		u.beginPhase(e)
+	case progress.Advance, progress.Skip:
+		if u.phase != nil {
+			u.phase.count(e, u.now())
+		}
+		u.tick()
+	case progress.Note, progress.Ended:
 		u.note(e)
 	}
 }
 
-func (u *UI) beginPhase(name string, bytes int64) {
-	u.phase, u.total, u.done = name, bytes, 0
-	u.since, u.shown = time.Now(), time.Now()
-	if u.terminal && bytes > 0 {
-		u.bar = progressbar.NewOptions64(bytes,
-			progressbar.OptionSetWriter(u.out),
-			progressbar.OptionSetDescription(name),
-			progressbar.OptionShowBytes(true),
-			progressbar.OptionShowTotalBytes(true),
-			progressbar.OptionShowCount(),
-			progressbar.OptionSetWidth(30),
-			progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionClearOnFinish(),
-			progressbar.OptionSetPredictTime(true),
-		)
+func (u *UI) beginPhase(e progress.Event) {
+	if u.draw == events {
+		u.event(event{Kind: string(e.Kind), Phase: e.Name, Total: &e.Bytes})
+	}
+	if e.Bytes <= 0 {
+		return
+	}
+	u.phase = newPhase(e, u.now())
+	u.shown = u.now()
+	if u.draw == bar {
+		u.drawBar()
+	}
+	if u.stop == nil && u.draw != nothing {
+		u.stop = make(chan struct{})
+		go u.clock(u.stop)
+	}
+}
+
+// clock shows the state when nothing happens, too: that is when somebody looks.
+func (u *UI) clock(stop chan struct{}) {
+	t := time.NewTicker(drawEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-t.C:
+			u.mu.Lock()
+			if u.stop == stop {
+				u.tick()
+			}
+			u.mu.Unlock()
+		}
 	}
 }
 
 func (u *UI) endPhase() {
-	if u.bar != nil {
-		_ = u.bar.Clear()
-		u.bar = nil
+	if u.phase != nil && u.draw == events {
+		u.state()
+	}
+	u.clear()
+	u.phase = nil
+}
+
+// tick shows the state if it is time to.
+func (u *UI) tick() {
+	every := map[drawing]time.Duration{bar: drawEvery, lines: lineEvery, events: eventEvery}[u.draw]
+	if u.phase == nil || u.draw == nothing || u.now().Sub(u.shown) < every {
+		return
+	}
+	u.shown = u.now()
+	switch u.draw {
+	case bar:
+		u.drawBar()
+	case lines:
+		fmt.Fprintln(u.out, u.phase.line(u.now()))
+	case events:
+		u.state()
 	}
 }
 
-func (u *UI) advance(n int64) {
-	wasFull := u.done >= u.total
-	u.done += n
-	if u.bar != nil {
-		if wasFull && n < 0 { // a bar that is full does not go back
-			u.bar.Reset()
-		}
-		_ = u.bar.Set64(max(0, min(u.done, u.total))) // a bar that cannot be drawn harms nobody
-		return
-	}
-	if !u.terminal && u.total > 0 && time.Since(u.shown) >= lineEvery {
-		u.shown = time.Now()
-		fmt.Fprintf(u.out, "%s: %d%%, %s of %s, %s/s\n", u.phase, u.done*100/u.total,
-			Bytes(u.done), Bytes(u.total), Bytes(int64(float64(u.done)/time.Since(u.since).Seconds())))
+func (u *UI) drawBar() {
+	// The last column stays free: some terminals go to the next line there.
+	fmt.Fprint(u.out, "\r"+u.phase.bar(u.now(), u.width()-1)+"\x1b[K")
+	u.drawn = true
+}
+
+func (u *UI) clear() {
+	if u.drawn {
+		fmt.Fprint(u.out, "\r\x1b[K")
+		u.drawn = false
 	}
 }
 
 func (u *UI) note(e progress.Event) {
-	if u.bar != nil {
-		_ = u.bar.Clear()
+	switch {
+	case u.draw == nothing:
+		return
+	case u.draw == events:
+		u.noteEvent(e)
+		return
+	}
+	u.clear()
+	fmt.Fprintln(u.out, text(e))
+	if u.phase != nil && u.draw == bar {
+		u.drawBar()
+	}
+}
+
+// text is a note, or what ended, in a line.
+func text(e progress.Event) string {
+	s := e.Name
+	if e.Class != "" {
+		s = fmt.Sprintf("%s: all there: %d blobs, %s", e.Class, e.Pieces, Bytes(e.Bytes))
 	}
 	if e.Node != "" {
-		fmt.Fprintf(u.out, "%s: %s\n", e.Node, e.Name)
-	} else {
-		fmt.Fprintln(u.out, e.Name)
+		s = e.Node + ": " + s
 	}
-	if u.bar != nil {
-		_ = u.bar.RenderBlank()
-	}
+	return s
 }
 
 // Bytes is a size for people: three or four digits and a decimal unit.

@@ -22,10 +22,12 @@ func Stream(ctx context.Context, m *manifest.Manifest, open OpenFunc, w io.Write
 		return nil, err
 	}
 	o.Progress.Phase("write", partBytes(l))
-	sum, err := l.Stream(ctx, w, o.opener(own, open), o.Progress)
+	inTurn, end := o.classes(m, l).inTurn(o.opener(own, open))
+	sum, err := l.Stream(ctx, w, inTurn, o.Progress)
 	if err != nil {
 		return nil, o.explain(err)
 	}
+	end()
 	written := &Written{Path: "-", Root: l.Root, SHA256: sum, Bytes: l.Size, Images: len(m.Images), Blobs: len(l.Blobs)}
 	if m.Delta != nil {
 		written.Bases = m.Delta.Bases
@@ -65,7 +67,7 @@ func VerifyStream(ctx context.Context, r io.Reader, root digest.Digest, p progre
 	if b.Manifest.Delta != nil {
 		report.Findings = append(report.Findings, b.complete()...)
 	}
-	p.Phase("verify", l.Size)
+	p.Phase("verify", partBytes(l))
 	content, err := l.VerifyStream(ctx, front.rest(), b.Archive, p)
 	if err != nil {
 		return nil, err

@@ -139,11 +139,13 @@ func (u *Unfinished) Write(ctx context.Context, m *manifest.Manifest, open OpenF
 	}
 	o.Progress.Phase("write", partBytes(l))
 	medium := newWriteback(l, u.file)
+	classes := o.classes(m, l)
 	sums, err := l.Write(ctx, u.file, o.opener(own, open), oci.WriteOptions{
 		SumEvery: u.split.Size, Jobs: o.Jobs, Progress: o.Progress, Kept: u.journal.has,
 		Wrote: func(d digest.Digest, n int64) {
 			u.journal.wrote(d, n)
 			medium.wrote(d, n)
+			classes.wrote(d, n)
 		},
 	})
 	var checks staged

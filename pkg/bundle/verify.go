@@ -53,7 +53,7 @@ func Verify(ctx context.Context, path string, root digest.Digest, p progress.Fun
 		return nil, err
 	}
 	defer b.Close()
-	p.Phase("verify", b.Size())
+	p.Phase("verify", b.Archive.BlobBytes())
 	content, err := b.Archive.Verify(ctx, p)
 	if err != nil {
 		return nil, err

@@ -101,14 +101,14 @@ func checkWork(ctx context.Context, w *work, s *site.Site, o CheckOptions) ([]No
 	if o.Jobs <= 0 {
 		o.Jobs = 8
 	}
-	o.Progress.Phase("check", w.neededBytes()*int64(len(o.Nodes)))
+	o.Progress.PhaseOf("check", w.neededBytes(), names(o.Nodes))
 	states := make([]NodeState, len(o.Nodes))
 	errs := make([]error, len(o.Nodes))
 	var g errgroup.Group // each node's error is kept beside it: none stops the others
 	for i, n := range o.Nodes {
 		g.Go(func() error {
 			c := &checker{
-				client: o.Client, jobs: o.Jobs, deep: o.Deep, report: o.Progress, proven: map[string]bool{}, problems: map[string]string{},
+				client: o.Client, jobs: o.Jobs, deep: o.Deep, report: progress.ForNode(o.Progress, n.Name).Func(), proven: map[string]bool{}, problems: map[string]string{},
 				host: oci.Repository{Host: n.Host(s.Registry), Insecure: s.Registry.PlainHTTP},
 			}
 			states[i], errs[i] = c.node(ctx, n.Name, w)
@@ -126,7 +126,7 @@ func checkWork(ctx context.Context, w *work, s *site.Site, o CheckOptions) ([]No
 func (c *checker) node(ctx context.Context, name string, w *work) (NodeState, error) {
 	pieces := w.pieces()
 	err := each(ctx, c.jobs, pieces, c.piece)
-	c.report.Advance(w.neededBytes() - c.done)
+	c.report.Skip(w.neededBytes() - c.done)
 	s := c.state(w, pieces)
 	s.Node, s.Host = name, c.host.Host
 	s.Reachable = !noAnswer(err) && !errors.Is(err, context.Canceled)
@@ -136,7 +136,7 @@ func (c *checker) node(ctx context.Context, name string, w *work) (NodeState, er
 		s.Error = "cancelled"
 		return s, err
 	case s.Whole:
-		c.report.Note(name, fmt.Sprintf("whole: %d images, %d blobs", s.Images, len(w.needed())))
+		c.report.NodeEnded(name, fmt.Sprintf("whole: %d images, %d blobs", s.Images, len(w.needed())))
 		return s, nil
 	}
 	if err == nil && len(c.troubles) > 0 {

@@ -140,7 +140,7 @@ func (inv *inventory) warnings() []string {
 
 // copyWork pushes from the nodes, and checks.
 func copyWork(ctx context.Context, s *site.Site, w *work, inv *inventory, o CopyOptions, r *NodeResult) (err error) {
-	o.Progress.Phase("copy", w.bytes)
+	o.Progress.PhaseOf("copy", w.bytes, []string{o.To.Name})
 	f := newFan(nil)
 	p := &pusher{
 		client: o.Client, fan: f, jobs: o.Jobs, report: o.Progress,

@@ -125,7 +125,7 @@ func pushWork(ctx context.Context, b *bundle.Bundle, s *site.Site, work *work, f
 	if o.Jobs <= 0 {
 		o.Jobs = 4
 	}
-	o.Progress.Phase("push", work.bytes*int64(len(o.Nodes)))
+	o.Progress.PhaseOf("push", work.bytes, names(o.Nodes))
 	pushers := make([]*pusher, len(o.Nodes))
 	for i, n := range o.Nodes { // all are in step before the first begins
 		pushers[i] = newPusher(b, s, n, f, o)
@@ -171,6 +171,8 @@ func newPusher(b *bundle.Bundle, s *site.Site, n site.Node, f shared, o PushOpti
 // node fills a node and says how it fared. damage tells the source's errors apart.
 func (p *pusher) node(ctx context.Context, damage func(error) error, n site.Node, w *work) (NodeResult, error) {
 	start := time.Now()
+	share := progress.ForNode(p.report, n.Name)
+	p.report, p.classes = share.Func(), w.classes()
 	defer p.fan.leave(p) // nobody waits for a node that has ended
 	mounts, err := p.ready(ctx, w)
 	if err == nil {
@@ -188,11 +190,12 @@ func (p *pusher) node(ctx context.Context, damage func(error) error, n site.Node
 	case err != nil:
 		err = damage(err)
 		r.Error = err.Error()
+		share.GiveUp(w.bytes)
 		p.report.Note(n.Name, "stopped; see below") // with all nodes' errors, each once
 		err = fmt.Errorf("%s: %w", n.Name, err)
 	default:
 		r.Whole = !p.wrote && r.Sent+r.Mounted == 0
-		p.report.Note(n.Name, fmt.Sprintf("done: %d images, %d blobs sent, %d mounted, %d there already", r.Images, r.Sent, r.Mounted, r.Present))
+		p.report.NodeEnded(n.Name, fmt.Sprintf("done: %d images, %d blobs sent, %d mounted, %d there already", r.Images, r.Sent, r.Mounted, r.Present))
 	}
 	return r, err
 }

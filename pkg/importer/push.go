@@ -24,6 +24,7 @@ type pusher struct {
 	host    oci.Repository // Path is filled in by in()
 	jobs    int
 	report  progress.Func
+	classes *progress.Classes
 
 	mu     sync.Mutex
 	result NodeResult
@@ -136,7 +137,7 @@ func (p *pusher) blob(ctx context.Context, b blobWork) error {
 	if from != "" {
 		p.fan.skip(p, b.desc.Digest)
 		// The bar counts each blob once: as it is sent, or here.
-		p.report.Advance(b.desc.Size)
+		p.report.Skip(b.desc.Size)
 	}
 	for _, repo := range lacking {
 		if err := p.bring(ctx, b.desc, repo, from); err != nil {
@@ -144,6 +145,7 @@ func (p *pusher) blob(ctx context.Context, b blobWork) error {
 		}
 		from = repo
 	}
+	p.brought(b.desc.Digest, len(lacking) > 0)
 	return nil
 }
 
@@ -257,8 +259,11 @@ func (c *countedReader) end(n int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ended = true
-	if n != c.n {
+	switch {
+	case n < c.n:
 		c.report.Advance(n - c.n)
+	case n > c.n: // did not go over the wire
+		c.report.Skip(n - c.n)
 	}
 }
 

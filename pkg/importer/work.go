@@ -31,6 +31,8 @@ type work struct {
 	// images are the names on the node, each with all that it consists of: the
 	// name as repository:tag first, then repository@digest. A name may come twice.
 	images [][]string
+	// classOf are the classes of images that need a blob; see classes.
+	classOf map[digest.Digest][]string
 	// sparse are indexes of which some images are not in the bundle.
 	sparse sparseWork
 	// held are blobs that a delta leaves out, sorted by digest; bases hold them.
@@ -91,6 +93,7 @@ func (c *collector) place(p mirror.Placement) error {
 		image = append(image, p.Repository+"@"+l.Descriptor.Digest.String())
 		if l.Kind != oci.KindIndex && l.Kind != oci.KindManifest {
 			c.need(l.Descriptor.Digest, p.Repository)
+			c.classify(l.Descriptor.Digest, p.Image.Role)
 		}
 	})
 	if err != nil {

@@ -277,5 +277,14 @@ func (a *Archive) entry(d ocispec.Descriptor) (Entry, error) {
 // Entries lists the tar's entries in their order.
 func (a *Archive) Entries() []Entry { return a.order }
 
+// BlobBytes is what all blobs in the tar have: what Verify reads.
+func (a *Archive) BlobBytes() int64 {
+	var n int64
+	for _, e := range a.entries {
+		n += e.Size
+	}
+	return n
+}
+
 // Size is the size of the file in bytes.
 func (a *Archive) Size() int64 { return a.size }

@@ -86,7 +86,8 @@ type placedWriter struct {
 
 func (w *placedWriter) Write(p []byte) (int, error) {
 	n, err := w.f.WriteAt(p, w.base+w.at)
-	w.skip(int64(n))
+	w.at += int64(n)
+	w.report.Advance(int64(n))
 	if w.at-w.noted >= noteEvery {
 		w.noted = w.at
 		w.wrote(w.digest, w.at)
@@ -100,7 +101,7 @@ func (w *placedWriter) Write(p []byte) (int, error) {
 // skip passes over what is in place already.
 func (w *placedWriter) skip(n int64) {
 	w.at += n
-	w.report.Advance(n)
+	w.report.Skip(n)
 }
 
 // Seek goes back to the beginning, and takes the reported bytes back with it.

@@ -1,0 +1,145 @@
+package ui
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"drayage/internal/progress"
+)
+
+// phase is a stage of the work, counted in bytes.
+type phase struct {
+	name  string
+	total int64
+	parts map[string]*part // by node; one without a name where there are none
+}
+
+// part is what one node has to get, or the whole.
+type part struct {
+	total, done int64
+	meter       meter
+}
+
+func newPhase(e progress.Event, now time.Time) *phase {
+	p := &phase{name: e.Name, total: e.Bytes, parts: map[string]*part{}}
+	for _, n := range e.Nodes {
+		p.parts[n] = &part{total: e.Bytes / int64(len(e.Nodes)), meter: newMeter(now)}
+	}
+	if len(e.Nodes) == 0 {
+		p.parts[""] = &part{total: e.Bytes, meter: newMeter(now)}
+	}
+	return p
+}
+
+func (p *phase) count(e progress.Event, now time.Time) {
+	part := p.parts[e.Node]
+	if part == nil { // of a node that the phase did not name
+		if part = p.parts[""]; part == nil {
+			return
+		}
+	}
+	part.done += e.Bytes
+	if e.Kind == progress.Advance && e.Bytes > 0 {
+		part.meter.add(e.Bytes, now)
+	}
+}
+
+// done is between 0 and the total.
+func (p *phase) done() int64 {
+	var n int64
+	for _, part := range p.parts {
+		n += part.done
+	}
+	return max(0, min(n, p.total))
+}
+
+// rate is in bytes a second, over all nodes.
+func (p *phase) rate(now time.Time) int64 {
+	var n int64
+	for _, part := range p.parts {
+		n += part.meter.rate(now)
+	}
+	return n
+}
+
+// left is how long it still takes, if it is known: nothing is said of the first
+// seconds, nor where nothing moves.
+func (p *phase) left(now time.Time) (longest time.Duration, known bool) {
+	for _, part := range p.parts {
+		left := part.total - part.done
+		if left <= 0 {
+			continue
+		}
+		rate := part.meter.rate(now)
+		if rate <= 0 || !part.meter.settled(now) {
+			return 0, false
+		}
+		seconds := float64(left) / float64(rate)
+		if seconds > maxLeft.Seconds() {
+			return 0, false
+		}
+		longest = max(longest, time.Duration(seconds*float64(time.Second)))
+	}
+	return longest, true
+}
+
+// maxLeft is the longest time that is told; behind it stands "unknown".
+const maxLeft = 99 * time.Hour
+
+// time is the time left, in words.
+func (p *phase) time(now time.Time) string {
+	left, known := p.left(now)
+	if !known {
+		return "time left unknown"
+	}
+	return duration(left) + " left"
+}
+
+func (p *phase) percent() int64 {
+	return int64(float64(p.done()) / float64(p.total) * 100)
+}
+
+// line is the state where there is no terminal.
+func (p *phase) line(now time.Time) string {
+	return fmt.Sprintf("%s: %d%%, %s of %s, %s/s, %s", p.name, p.percent(), Bytes(p.done()), Bytes(p.total), Bytes(p.rate(now)), p.time(now))
+}
+
+const (
+	maxBar = 30 // columns
+	minBar = 5
+)
+
+// bar is the state in at most so many columns: what matters least goes first.
+func (p *phase) bar(now time.Time, width int) string {
+	percent := fmt.Sprintf("%s %3d%%", p.name, p.percent())
+	size := fmt.Sprintf("%s of %s", Bytes(p.done()), Bytes(p.total))
+	rate, left := Bytes(p.rate(now))+"/s", p.time(now)
+	if _, known := p.left(now); !known {
+		left = "-- left"
+	}
+	for _, tail := range [][]string{{size, rate, left}, {rate, left}, {left}} {
+		line := percent + "  " + strings.Join(tail, "  ")
+		if room := width - len(line) - 3; len(tail) == 3 && room >= minBar {
+			n := min(room, maxBar)
+			full := int(float64(p.done()) / float64(p.total) * float64(n))
+			return percent + " [" + strings.Repeat("=", full) + strings.Repeat(" ", n-full) + "]" + line[len(percent)+1:]
+		}
+		if len(line) <= width {
+			return line
+		}
+	}
+	return percent[:max(0, min(len(percent), width))]
+}
+
+// duration is a time for people, in steps that do not flicker.
+func duration(d time.Duration) string {
+	s := int64(d.Seconds() + 0.5)
+	switch {
+	case s < 60:
+		return fmt.Sprintf("%ds", s)
+	case s < 3600:
+		return fmt.Sprintf("%dm%02ds", s/60, s%60)
+	}
+	return fmt.Sprintf("%dh%02dm", s/3600, s%3600/60)
+}
