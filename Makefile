@@ -93,8 +93,11 @@ fuzz: ## every fuzz target for FUZZTIME (1m) each, one after the other; ends wit
 	done; echo "ran, each for $(FUZZTIME):"; for r in $$ran; do echo "  $${r%%:*} $${r#*:}"; done; exit $$failed
 
 .PHONY: test-race
-test-race: ## the units under the race detector (needs a C compiler)
-	CGO_ENABLED=1 go test -race -count=1 ./...
+test-race: export CGO_ENABLED := 1
+test-race: export DRAYAGE_TEST_RACE := 1
+test-race: ## all of make test under the race detector, the programs too (needs a C compiler)
+	@$(call TEST,.,-race -timeout 30m)
+	@$(call TEST,test,-race -timeout 30m)
 
 .PHONY: fmt
 fmt: ## format the code

@@ -63,7 +63,6 @@ var ours = house{
 		"github.com/google/go-containerregistry": {"pkg/oci"},
 		"go.podman.io/image":                     {"pkg/oci"},
 		"github.com/docker/cli":                  {"pkg/oci"},
-		"github.com/schollz/progressbar":         {"internal/ui"},
 		"golang.org/x/crypto":                    {"pkg/access", "pkg/signature"},
 		"modernc.org/sqlite":                     {"pkg/catalog"},
 		"k8s.io":                                 {"pkg/cluster"},

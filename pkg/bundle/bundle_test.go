@@ -47,7 +47,7 @@ func TestWhatIsWrittenIsOpenedAndGood(t *testing.T) {
 		switch e.Kind {
 		case progress.Phase:
 			total = e.Bytes
-		case progress.Advance:
+		case progress.Advance, progress.Skip:
 			done += e.Bytes
 		}
 	})

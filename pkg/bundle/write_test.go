@@ -148,7 +148,7 @@ func TestProgressAddsUp(t *testing.T) {
 		switch e.Kind {
 		case progress.Phase:
 			total = e.Bytes
-		case progress.Advance:
+		case progress.Advance, progress.Skip:
 			done += e.Bytes
 		}
 	}})

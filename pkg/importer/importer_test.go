@@ -76,9 +76,12 @@ func (m *meter) take(e progress.Event) {
 	case progress.Phase:
 		m.total += e.Bytes
 		m.phases++
-	case progress.Advance:
+	case progress.Advance, progress.Skip:
 		m.done += e.Bytes
-	case progress.Note:
+	case progress.Note, progress.Ended:
+		if e.Class != "" {
+			return
+		}
 		m.notes = append(m.notes, e.Node+": "+e.Name)
 	}
 }

@@ -35,6 +35,10 @@ func run(m *testing.M) int {
 		build := exec.Command("go", "build", "-o", filepath.Join(dir, program), "./cmd/"+program)
 		build.Dir = filepath.Join("..", "..") // of the project's own module, with its own go.sum
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if os.Getenv("DRAYAGE_TEST_RACE") != "" {
+			build.Args = append(build.Args[:2:2], append([]string{"-race"}, build.Args[2:]...)...)
+			build.Env = append(os.Environ(), "CGO_ENABLED=1")
+		}
 		if out, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "%s: %v\n%s", program, err, out)
 			return 1
