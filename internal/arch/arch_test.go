@@ -63,6 +63,7 @@ var ours = house{
 		"github.com/google/go-containerregistry": {"pkg/oci"},
 		"go.podman.io/image":                     {"pkg/oci"},
 		"github.com/docker/cli":                  {"pkg/oci"},
+		"github.com/schollz/progressbar":         {"internal/ui"},
 		"golang.org/x/crypto":                    {"pkg/access", "pkg/signature"},
 		"modernc.org/sqlite":                     {"pkg/catalog"},
 		"k8s.io":                                 {"pkg/cluster"},

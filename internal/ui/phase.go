@@ -2,8 +2,11 @@ package ui
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"time"
+
+	"github.com/schollz/progressbar/v3"
 
 	"drayage/internal/progress"
 )
@@ -121,15 +124,30 @@ func (p *phase) bar(now time.Time, width int) string {
 	for _, tail := range [][]string{{size, rate, left}, {rate, left}, {left}} {
 		line := percent + "  " + strings.Join(tail, "  ")
 		if room := width - len(line) - 3; len(tail) == 3 && room >= minBar {
-			n := min(room, maxBar)
-			full := int(float64(p.done()) / float64(p.total) * float64(n))
-			return percent + " [" + strings.Repeat("=", full) + strings.Repeat(" ", n-full) + "]" + line[len(percent)+1:]
+			return p.drawn(min(room, maxBar)) + line[len(percent)+1:]
 		}
 		if len(line) <= width {
 			return line
 		}
 	}
 	return percent[:max(0, min(len(percent), width))]
+}
+
+// drawn is the bar itself, so many columns wide, behind its name and its percentage.
+// The library draws it; what it knows of rates and times is left out, since it
+// would count what an earlier run did as work of this one.
+func (p *phase) drawn(columns int) string {
+	b := progressbar.NewOptions64(p.total,
+		progressbar.OptionSetWriter(io.Discard), // the line is not whole yet
+		progressbar.OptionSetDescription(p.name),
+		progressbar.OptionSetWidth(columns),
+		progressbar.OptionSetTheme(progressbar.Theme{Saucer: "=", SaucerHead: "=", SaucerPadding: " ", BarStart: "[", BarEnd: "]"}),
+		progressbar.OptionSetRenderBlankState(true),
+		progressbar.OptionSetPredictTime(false),
+		progressbar.OptionSetElapsedTime(false),
+	)
+	_ = b.Set64(p.done()) // nothing is written, and nothing goes wrong
+	return strings.TrimSpace(b.String())
 }
 
 // duration is a time for people, in steps that do not flicker.
