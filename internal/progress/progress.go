@@ -33,10 +33,13 @@ type Event struct {
 	// Node is set when the event belongs to one node of a site.
 	Node string `json:"node,omitempty"`
 	// Nodes, of a Phase, go on beside each other: each has an equal share of Bytes.
-	Nodes  []string `json:"nodes,omitempty"`
-	Class  string   `json:"class,omitempty"`
-	Pieces int      `json:"pieces,omitempty"`
-	Bytes  int64    `json:"bytes,omitempty"`
+	Nodes []string `json:"nodes,omitempty"`
+	// Counted, of a Phase, says that its Bytes, and those of Advance and Skip in it,
+	// are a number of pieces: each takes about as long as another, whatever its size.
+	Counted bool   `json:"counted,omitempty"`
+	Class   string `json:"class,omitempty"`
+	Pieces  int    `json:"pieces,omitempty"`
+	Bytes   int64  `json:"bytes,omitempty"`
 }
 
 // Func takes events. It is called from many goroutines at once and must be
@@ -49,6 +52,12 @@ func (f Func) Phase(name string, bytes int64) { f.emit(Event{Kind: Phase, Name: 
 // PhaseOf begins a stage in which every one of nodes gets bytes.
 func (f Func) PhaseOf(name string, bytes int64, nodes []string) {
 	f.emit(Event{Kind: Phase, Name: name, Bytes: bytes * int64(len(nodes)), Nodes: nodes})
+}
+
+// PiecesOf begins a stage in which every one of nodes gets a number of pieces,
+// which Advance and Skip count until the next stage.
+func (f Func) PiecesOf(name string, pieces int, nodes []string) {
+	f.emit(Event{Kind: Phase, Name: name, Bytes: int64(pieces) * int64(len(nodes)), Nodes: nodes, Counted: true})
 }
 
 // Advance reports n more bytes.

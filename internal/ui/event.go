@@ -18,6 +18,7 @@ type event struct {
 	Bytes   int64   `json:"bytes,omitempty"`
 	Done    *int64  `json:"done,omitempty"`
 	Total   *int64  `json:"total,omitempty"`
+	Unit    string  `json:"unit,omitempty"`
 	Rate    *int64  `json:"bytesPerSecond,omitempty"`
 	Left    *int64  `json:"secondsLeft,omitempty"`
 }
@@ -25,13 +26,25 @@ type event struct {
 // state is where the phase stands.
 func (u *UI) state() {
 	p, now := u.phase, u.now()
-	done, rate := p.done(), p.rate(now)
-	e := event{Kind: "state", Phase: p.name, Done: &done, Total: &p.total, Rate: &rate}
+	done := p.done()
+	e := event{Kind: "state", Phase: p.name, Done: &done, Total: &p.total, Unit: unit(p.counted)}
+	if !p.counted {
+		rate := p.rate(now)
+		e.Rate = &rate
+	}
 	if left, known := p.left(now); known {
 		seconds := int64(left.Seconds())
 		e.Left = &seconds
 	}
 	u.event(e)
+}
+
+// unit is what is counted, if it is not bytes.
+func unit(counted bool) string {
+	if counted {
+		return "pieces"
+	}
+	return ""
 }
 
 func (u *UI) noteEvent(e progress.Event) {

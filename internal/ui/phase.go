@@ -15,7 +15,9 @@ import (
 type phase struct {
 	name  string
 	total int64
-	parts map[string]*part // by node; one without a name where there are none
+	// counted: total and done are pieces, of which no rate is told.
+	counted bool
+	parts   map[string]*part // by node; one without a name where there are none
 }
 
 // part is what one node has to get, or the whole.
@@ -25,7 +27,7 @@ type part struct {
 }
 
 func newPhase(e progress.Event, now time.Time) *phase {
-	p := &phase{name: e.Name, total: e.Bytes, parts: map[string]*part{}}
+	p := &phase{name: e.Name, total: e.Bytes, counted: e.Counted, parts: map[string]*part{}}
 	for _, n := range e.Nodes {
 		p.parts[n] = &part{total: e.Bytes / int64(len(e.Nodes)), meter: newMeter(now)}
 	}
@@ -105,7 +107,15 @@ func (p *phase) percent() int64 {
 
 // line is the state where there is no terminal.
 func (p *phase) line(now time.Time) string {
-	return fmt.Sprintf("%s: %d%%, %s of %s, %s/s, %s", p.name, p.percent(), Bytes(p.done()), Bytes(p.total), Bytes(p.rate(now)), p.time(now))
+	return fmt.Sprintf("%s: %d%%, %s, %s", p.name, p.percent(), strings.Join(p.amounts(now), ", "), p.time(now))
+}
+
+// amounts are how much is done of how much, and how fast.
+func (p *phase) amounts(now time.Time) []string {
+	if p.counted {
+		return []string{fmt.Sprintf("%d of %d", p.done(), p.total)}
+	}
+	return []string{Bytes(p.done()) + " of " + Bytes(p.total), Bytes(p.rate(now)) + "/s"}
 }
 
 const (
@@ -116,14 +126,14 @@ const (
 // bar is the state in at most so many columns: what matters least goes first.
 func (p *phase) bar(now time.Time, width int) string {
 	percent := fmt.Sprintf("%s %3d%%", p.name, p.percent())
-	size := fmt.Sprintf("%s of %s", Bytes(p.done()), Bytes(p.total))
-	rate, left := Bytes(p.rate(now))+"/s", p.time(now)
+	left := p.time(now)
 	if _, known := p.left(now); !known {
 		left = "-- left"
 	}
-	for _, tail := range [][]string{{size, rate, left}, {rate, left}, {left}} {
+	whole := len(p.amounts(now)) + 1
+	for tail := append(p.amounts(now), left); len(tail) > 0; tail = tail[1:] {
 		line := percent + "  " + strings.Join(tail, "  ")
-		if room := width - len(line) - 3; len(tail) == 3 && room >= minBar {
+		if room := width - len(line) - 3; len(tail) == whole && room >= minBar {
 			return p.drawn(min(room, maxBar)) + line[len(percent)+1:]
 		}
 		if len(line) <= width {

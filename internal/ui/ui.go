@@ -130,7 +130,7 @@ func (u *UI) take(e progress.Event) {
 
 func (u *UI) beginPhase(e progress.Event) {
 	if u.draw == events {
-		u.event(event{Kind: string(e.Kind), Phase: e.Name, Total: &e.Bytes})
+		u.event(event{Kind: string(e.Kind), Phase: e.Name, Total: &e.Bytes, Unit: unit(e.Counted)})
 	}
 	if e.Bytes <= 0 {
 		return

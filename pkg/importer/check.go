@@ -101,7 +101,11 @@ func checkWork(ctx context.Context, w *work, s *site.Site, o CheckOptions) ([]No
 	if o.Jobs <= 0 {
 		o.Jobs = 8
 	}
-	o.Progress.PhaseOf("check", w.neededBytes(), names(o.Nodes))
+	if o.Deep {
+		o.Progress.PhaseOf("check", w.neededBytes(), names(o.Nodes))
+	} else { // a question takes no longer for a large blob
+		o.Progress.PiecesOf("check", len(w.pieces()), names(o.Nodes))
+	}
 	states := make([]NodeState, len(o.Nodes))
 	errs := make([]error, len(o.Nodes))
 	var g errgroup.Group // each node's error is kept beside it: none stops the others
@@ -126,7 +130,11 @@ func checkWork(ctx context.Context, w *work, s *site.Site, o CheckOptions) ([]No
 func (c *checker) node(ctx context.Context, name string, w *work) (NodeState, error) {
 	pieces := w.pieces()
 	err := each(ctx, c.jobs, pieces, c.piece)
-	c.report.Skip(w.neededBytes() - c.done)
+	total := w.neededBytes()
+	if !c.deep {
+		total = int64(len(pieces))
+	}
+	c.report.Skip(total - c.done)
 	s := c.state(w, pieces)
 	s.Node, s.Host = name, c.host.Host
 	s.Reachable = !noAnswer(err) && !errors.Is(err, context.Canceled)

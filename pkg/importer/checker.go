@@ -114,6 +114,8 @@ func (c *checker) piece(ctx context.Context, p piece) error {
 		if ok, err := c.prove(ctx, p, there); err != nil || !ok {
 			return err
 		}
+	} else if !c.deep {
+		c.advance(1)
 	} else if p.isBlob {
 		c.advance(p.desc.Size)
 	}
