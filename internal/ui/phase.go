@@ -94,6 +94,9 @@ const maxLeft = 99 * time.Hour
 
 // time is the time left, in words.
 func (p *phase) time(now time.Time) string {
+	if p.done() == p.total { // sent, and not yet confirmed
+		return "finishing"
+	}
 	left, known := p.left(now)
 	if !known {
 		return "time left unknown"
@@ -127,7 +130,7 @@ const (
 func (p *phase) bar(now time.Time, width int) string {
 	percent := fmt.Sprintf("%s %3d%%", p.name, p.percent())
 	left := p.time(now)
-	if _, known := p.left(now); !known {
+	if _, known := p.left(now); !known && p.done() < p.total {
 		left = "-- left"
 	}
 	whole := len(p.amounts(now)) + 1

@@ -24,3 +24,16 @@ func TestStageOfPiecesHasNoRate(t *testing.T) {
 		}
 	}
 }
+
+// The last bytes are with the node before it says that it has them.
+func TestFullStageSaysThatItFinishes(t *testing.T) {
+	for _, draw := range []drawing{lines, bar} {
+		c := newClocked(draw, 80)
+		c.Progress().Phase("push", 1_000_000)
+		c.Progress().Advance(1_000_000)
+		c.pass(10, nil)
+		if got := c.out.String(); !strings.Contains(got, "finishing") || strings.Contains(got, " 0s left") {
+			t.Errorf("got %q", got)
+		}
+	}
+}
