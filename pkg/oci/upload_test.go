@@ -248,6 +248,13 @@ func (k *keeping) answer(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
+// seen waits for the answer that is being given: its client may be gone before it.
+func (k *keeping) seen() ([]byte, int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.got, k.cuts
+}
+
 // A link that breaks again and again brings a blob over, as long as each time
 // brings some of it.
 func TestUploadsGoOnWhereTheyWereCut(t *testing.T) {
@@ -257,13 +264,13 @@ func TestUploadsGoOnWhereTheyWereCut(t *testing.T) {
 	if err := quickClient(t, ClientOptions{}).PutBlob(t.Context(), f.repo("a"), blobOf(string(content)), opener(content)); err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(k.got, content) || k.cuts < 2*attempts || f.count("POST", "/blobs/") != 1 {
-		t.Errorf("%d bytes came, %d cuts, begun %d times", len(k.got), k.cuts, f.count("POST", "/blobs/"))
+	if got, cuts := k.seen(); !bytes.Equal(got, content) || cuts < 2*attempts || f.count("POST", "/blobs/") != 1 {
+		t.Errorf("%d bytes came, %d cuts, begun %d times", len(got), cuts, f.count("POST", "/blobs/"))
 	}
 	k = &keeping{after: 1000} // too little to hope
 	f = newFake(t, k.answer)
 	err := quickClient(t, ClientOptions{}).PutBlob(t.Context(), f.repo("a"), blobOf(string(content)), opener(content))
-	if err == nil || k.cuts != attempts {
-		t.Errorf("%v after %d cuts", err, k.cuts)
+	if _, cuts := k.seen(); err == nil || cuts != attempts {
+		t.Errorf("%v after %d cuts", err, cuts)
 	}
 }
