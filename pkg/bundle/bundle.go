@@ -248,7 +248,13 @@ func (b *Bundle) packingList() (*manifest.Manifest, error) {
 	if i < 0 {
 		return nil, errors.New("packing list: index.json names none")
 	}
+	if kind := b.Images[i].Descriptor.MediaType; kind != ocispec.MediaTypeImageManifest {
+		return nil, fmt.Errorf("packing list: index.json says that it is of media type %q, want %q", kind, ocispec.MediaTypeImageManifest)
+	}
 	raw, err := b.Archive.Manifest(b.Images[i].Descriptor)
+	if err != nil && !errors.As(err, new(*oci.ContentError)) { // nothing is wrong with what is there
+		return nil, fmt.Errorf("packing list: as index.json names it: %w", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("packing list: %w", err)
 	}

@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -109,6 +110,35 @@ func TestFlippedBytesAreFound(t *testing.T) {
 	}
 	if report, err := Verify(t.Context(), written.Path, written.Root, nil); err != nil || len(report.Findings) > 0 {
 		t.Errorf("put right again: %+v, %v", report, err)
+	}
+}
+
+// Whoever reads that a bundle is damaged wants to know where.
+func TestFlippedBytesOfTheIndexAreSaidOfTheIndex(t *testing.T) {
+	tiny := newWorld()
+	tiny.image("quay.io/acme/one:v1", "one")
+	written := tiny.write(t)
+	raw, err := os.ReadFile(written.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := bytes.Index(raw, []byte("index.json\x00")) + 512 // behind its header
+	end := begin + bytes.IndexByte(raw[begin:], 0)
+	for at := begin; at < end; at++ {
+		for _, flip := range []byte{0x01, 0x16} {
+			damaged := slices.Clone(raw)
+			damaged[at] ^= flip
+			if err := os.WriteFile(written.Path, damaged, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			report, err := Verify(t.Context(), written.Path, "", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.ContainsFunc(report.Findings, func(f oci.Finding) bool { return strings.Contains(f.String(), "index.json") }) {
+				t.Errorf("byte %d, %q: %v", at-begin, damaged[max(begin, at-20):at+20], report.Findings)
+			}
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -133,17 +134,17 @@ func sameGraph(t *testing.T, dir string) {
 }
 
 func graphFromService(t *testing.T, dir, root string) {
-	asked := ""
+	var last atomic.Value
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked = r.URL.String()
+		last.Store(r.URL.String())
 		w.Write(graphTar(t, graphFiles, 3))
 	}))
 	defer s.Close()
-	if got := build(t, dir, "--graph-url", s.URL+"/api/upgrades_info/v1/graph"); got != root || asked != "/api/upgrades_info/graph-data" {
-		t.Errorf("asked for %q, root %s, want %s", asked, got, root)
+	if got, asked := build(t, dir, "--graph-url", s.URL+"/api/upgrades_info/v1/graph"), last.Load(); got != root || asked != "/api/upgrades_info/graph-data" {
+		t.Errorf("asked for %v, root %s, want %s", asked, got, root)
 	}
-	if got := build(t, dir, "--graph-data", s.URL+"/saved"); got != root || asked != "/saved" {
-		t.Errorf("asked for %q, root %s, want %s", asked, got, root)
+	if got, asked := build(t, dir, "--graph-data", s.URL+"/saved"), last.Load(); got != root || asked != "/saved" {
+		t.Errorf("asked for %v, root %s, want %s", asked, got, root)
 	}
 	s.Close()
 	bad(t, 5, "bundle: graph data: 127.0.0.1:", dir, "bundle", "plan", "-c", "imageset.yaml", "--registries-conf", "registries.conf", "--insecure-skip-signature", "--graph-data", s.URL+"/saved")

@@ -223,6 +223,9 @@ func TestPipesOfEveryKind(t *testing.T) {
 
 // The memory for a pipe does not depend on its length.
 func TestMemoryOfAPipe(t *testing.T) {
+	if os.Getenv("DRAYAGE_TEST_RACE") != "" {
+		t.Skip("the race detector has memory of its own")
+	}
 	dir, root, raw := heavyWorld(t, 160<<20)
 	check(t, os.Remove(filepath.Join(dir, "site.tar")))
 	nodes(t, dir, 2)
