@@ -21,9 +21,8 @@ func buildCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "build",
 		Usage: "write the bundle: each byte fetched once and written once",
-		Description: "Plans the image set, or takes a saved plan, and writes the bundle to FILE and its\n" +
-			"checksum to FILE.sha256. The root that it prints proves the bundle on the far side:\n" +
-			"write it down and carry it separately.\n\n" +
+		Description: "Plans the image set, or takes a saved plan, and writes the bundle to FILE. The root\n" +
+			"that it prints proves the bundle on the far side: write it down and carry it separately.\n\n" +
 			"   bundle build -c imageset.yaml --authfile pull-secret.json -o /media/usb/site.bundle.tar\n" +
 			"   bundle build -c imageset.yaml --volume-size 4GiB \\\n" +
 			"      --volume-dir /media/usb1 --volume-dir /media/usb2 -o site.bundle.tar\n" +
@@ -35,6 +34,7 @@ func buildCommand() *cli.Command {
 			&cli.StringFlag{Name: "plan", Usage: "build what `FILE` pins, in place of -c"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "the bundle's `FILE`, or - for a pipe"},
 			&cli.BoolFlag{Name: "to-stdout", Usage: "the same as -o -"},
+			&cli.BoolFlag{Name: "checksum", Usage: "write FILE.sha256 too, for hosts with nothing but sha256sum; volumes always have it"},
 			&cli.BoolFlag{Name: "zstd", Usage: "compress what goes through the pipe; verify and push find out by themselves"}),
 		Action: runBuild,
 	}
@@ -89,7 +89,7 @@ func buildBundle(c *cli.Context, unfinished *bundle.Unfinished, spool string, ba
 		return nil, nil, err
 	}
 	written, err := unfinished.Write(c.Context, m, open, bundle.WriteOptions{
-		Jobs: c.Int("jobs"), Progress: u.Progress(), Owners: p.Owners(),
+		Jobs: c.Int("jobs"), Progress: u.Progress(), Checksum: c.Bool("checksum"), Owners: p.Owners(),
 	})
 	return p, written, err
 }
@@ -129,12 +129,20 @@ func checkBuildFlags(c *cli.Context) (out string, err error) {
 	} else if !info.IsDir() {
 		return "", cmdline.Usagef("%s: is no folder", filepath.Dir(out))
 	}
-	for _, path := range []string{out, out + ".sha256"} {
+	for _, path := range files(c, out) {
 		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 			return "", cmdline.Usagef("%s: is there and is no regular file", path)
 		}
 	}
 	return out, writable(filepath.Dir(out))
+}
+
+// files are those that a build in one file writes.
+func files(c *cli.Context, out string) []string {
+	if c.Bool("checksum") {
+		return []string{out, out + ".sha256"}
+	}
+	return []string{out}
 }
 
 // ignoredWithPlan names a flag that says what a saved plan has settled.

@@ -18,6 +18,9 @@ func checkStream(c *cli.Context) error {
 	if c.IsSet("volume-size") || c.IsSet("volume-dir") {
 		return cmdline.Usagef("build: -o - writes one stream, and no volumes")
 	}
+	if c.Bool("checksum") {
+		return cmdline.Usagef("build: --checksum goes beside a file, and -o - writes none")
+	}
 	if f, ok := c.App.Writer.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		return cmdline.Usagef("build: -o - is for a pipe, and standard output is a terminal")
 	}

@@ -6,7 +6,7 @@
 // manifest) as an OCI artifact. The digest of index.json is the bundle's root:
 // it proves everything else. docs/format.md is the law.
 //
-//	Write    packing list + content -> FILE, FILE.sha256, root
+//	Write    packing list + content -> FILE, root, on demand FILE.sha256
 //	Open     FILE -> packing list + blobs by offset; refuses what is not whole in form
 //	Verify   FILE -> every finding: wrong, missing and superfluous bytes, and whose they are
 //	Thin     packing list - bases -> the packing list of a delta

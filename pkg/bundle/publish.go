@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"drayage/internal/durable"
+	"drayage/pkg/oci"
 )
 
 // Volume says what was written of one volume.
@@ -62,6 +63,11 @@ func (u *Unfinished) publish(sums []string) (staged, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(sums) == 0 { // that of an older bundle would say that this one is damaged
+		if err := goneFile(u.path + ".sha256"); err != nil {
+			return nil, err
+		}
+	}
 	if err := u.rename(); err != nil {
 		return nil, errors.Join(err, checks.discard())
 	}
@@ -70,6 +76,9 @@ func (u *Unfinished) publish(sums []string) (staged, error) {
 
 // stage writes FILE.sha256 into each folder: the lines of what lies there.
 func (u *Unfinished) stage(sums []string) (staged, error) {
+	if len(sums) == 0 {
+		return nil, nil
+	}
 	lines := map[string]string{}
 	for i, f := range u.file.files {
 		final := strings.TrimSuffix(f.Name(), partial)
@@ -185,4 +194,12 @@ func checkSplit(size, each int64) error {
 	}
 	least := (size + MaxVolumes - 1) / MaxVolumes
 	return fmt.Errorf("volumes of %d bytes: the bundle has %d bytes and would take more than %d; at least %d bytes each", each, size, MaxVolumes, least)
+}
+
+// sumEvery is of how many bytes sums are wanted, 0 if of none.
+func (o WriteOptions) sumEvery(split VolumeOptions, l *oci.Layout) int64 {
+	if split.Size == 0 && o.Checksum {
+		return l.Size
+	}
+	return split.Size
 }

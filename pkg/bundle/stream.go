@@ -23,12 +23,11 @@ func Stream(ctx context.Context, m *manifest.Manifest, open OpenFunc, w io.Write
 	}
 	o.Progress.Phase("write", partBytes(l))
 	inTurn, end := o.classes(m, l).inTurn(o.opener(own, open))
-	sum, err := l.Stream(ctx, w, inTurn, o.Progress)
-	if err != nil {
+	if err := l.Stream(ctx, w, inTurn, o.Progress); err != nil {
 		return nil, o.explain(err)
 	}
 	end()
-	written := &Written{Path: "-", Root: l.Root, SHA256: sum, Bytes: l.Size, Images: len(m.Images), Blobs: len(l.Blobs)}
+	written := &Written{Path: "-", Root: l.Root, Bytes: l.Size, Images: len(m.Images), Blobs: len(l.Blobs)}
 	if m.Delta != nil {
 		written.Bases = m.Delta.Bases
 	}

@@ -112,7 +112,7 @@ func (u *Unfinished) before(open OpenFunc) OpenFunc {
 	}
 }
 
-// Write writes the bundle of a packing list, and FILE.sha256 beside it. Blobs
+// Write writes the bundle of a packing list, and if asked FILE.sha256 beside it. Blobs
 // are read from open. What an earlier run wrote is proven and not fetched again:
 // where it was writing this very bundle, in its place and to the half of a blob;
 // where it was writing another one, blobs that are whole, if there is room for
@@ -141,7 +141,7 @@ func (u *Unfinished) Write(ctx context.Context, m *manifest.Manifest, open OpenF
 	medium := newWriteback(l, u.file)
 	classes := o.classes(m, l)
 	sums, err := l.Write(ctx, u.file, o.opener(own, open), oci.WriteOptions{
-		SumEvery: u.split.Size, Jobs: o.Jobs, Progress: o.Progress, Kept: u.journal.has,
+		SumEvery: o.sumEvery(u.split, l), Jobs: o.Jobs, Progress: o.Progress, Kept: u.journal.has,
 		Wrote: func(d digest.Digest, n int64) {
 			u.journal.wrote(d, n)
 			medium.wrote(d, n)
@@ -163,7 +163,7 @@ func (u *Unfinished) Write(ctx context.Context, m *manifest.Manifest, open OpenF
 	if m.Delta != nil {
 		written.Bases = m.Delta.Bases
 	}
-	if written.Volumes = u.volumesWritten(sums); written.Volumes == nil {
+	if written.Volumes = u.volumesWritten(sums); written.Volumes == nil && o.Checksum {
 		written.SHA256 = sums[0]
 	}
 	return written, nil

@@ -98,7 +98,7 @@ func (w *world) list() *manifest.Manifest {
 // write writes the world's bundle into a new folder.
 func (w *world) write(t *testing.T) *Written {
 	t.Helper()
-	written, err := Write(t.Context(), w.list(), w.open, filepath.Join(t.TempDir(), "site.tar"), WriteOptions{})
+	written, err := Write(t.Context(), w.list(), w.open, filepath.Join(t.TempDir(), "site.tar"), WriteOptions{Checksum: true})
 	if err != nil {
 		t.Fatal(err)
 	}

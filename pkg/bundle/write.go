@@ -28,6 +28,9 @@ type WriteOptions struct {
 	// Jobs is how many blobs are fetched at once; 0 means 6.
 	Jobs     int
 	Progress progress.Func
+	// Checksum writes FILE.sha256 as well, and hashes every byte a second time for
+	// it. Bundles in volumes always have it, streams never.
+	Checksum bool
 	// Owners are the names of the images that need each blob, for errors. It may be nil.
 	Owners map[digest.Digest][]string
 }
@@ -37,7 +40,7 @@ type Written struct {
 	Path string        `json:"path"`
 	Root digest.Digest `json:"root"`
 	// SHA256 is that of the whole file, in hex, as FILE.sha256 has it. It is empty
-	// for a bundle in volumes: each of them has its own.
+	// without a checksum, and for a bundle in volumes: each of them has its own.
 	SHA256  string   `json:"sha256,omitempty"`
 	Volumes []Volume `json:"volumes,omitempty"`
 	Bytes   int64    `json:"bytes"`

@@ -74,6 +74,20 @@ func umask() os.FileMode {
 	return os.FileMode(mask)
 }
 
+// A build without one takes away the checksum of the bundle that it replaces.
+func TestChecksumIsWrittenOnDemand(t *testing.T) {
+	w := small()
+	with := w.write(t)
+	want := content(t, with.Path)
+	got, err := Write(t.Context(), w.list(), w.open, with.Path, WriteOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all := folder(t, filepath.Dir(with.Path)); len(all) != 1 || all["site.tar"] != string(want) || got.SHA256 != "" || got.Root != with.Root {
+		t.Errorf("%d files, %+v", len(all), got)
+	}
+}
+
 func TestSha256sumReadsTheChecksum(t *testing.T) {
 	tool, err := exec.LookPath("sha256sum")
 	if err != nil {
@@ -115,7 +129,7 @@ func TestSameBytesTwice(t *testing.T) {
 		return w.open(ctx, d)
 	}
 	for jobs := range 4 {
-		again, err := Write(t.Context(), w.list(), slow, path, WriteOptions{Jobs: jobs})
+		again, err := Write(t.Context(), w.list(), slow, path, WriteOptions{Jobs: jobs, Checksum: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -316,7 +330,7 @@ func TestChecksumThatCannotBeWrittenKeepsTheOldBundle(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := small()
-	_, err := Write(t.Context(), w.list(), w.open, path, WriteOptions{})
+	_, err := Write(t.Context(), w.list(), w.open, path, WriteOptions{Checksum: true})
 	if err == nil || !strings.Contains(err.Error(), "site.tar.sha256: is there and is no regular file") {
 		t.Errorf("got %v", err)
 	}
@@ -415,7 +429,7 @@ func TestSmallMedium(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			dir := tmpfs(t, c.free)
-			_, err := Write(t.Context(), w.list(), w.open, filepath.Join(dir, "site.tar"), WriteOptions{})
+			_, err := Write(t.Context(), w.list(), w.open, filepath.Join(dir, "site.tar"), WriteOptions{Checksum: true})
 			if !c.want(err) {
 				t.Errorf("got %v", err)
 			}

@@ -93,7 +93,7 @@ func (w *world) write(t *testing.T, jobs int) []byte {
 	}
 	defer f.Close()
 	l := w.layout(t)
-	sums, err := l.Write(t.Context(), f, w.open, WriteOptions{Jobs: jobs})
+	sums, err := l.Write(t.Context(), f, w.open, WriteOptions{Jobs: jobs, SumEvery: l.Size})
 	if err != nil {
 		t.Fatal(err)
 	}

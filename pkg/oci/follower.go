@@ -12,7 +12,8 @@ import (
 // reads on as far as everything up to there has been written. What it reads was
 // written a moment ago and comes from memory; the file is not read from the
 // medium again. So that this holds, and so that it is not left with much to do
-// alone in the end, writers wait for it when it is far behind.
+// alone in the end, writers wait for it when it is far behind. For a nil one
+// nobody waits, and it computes nothing.
 type follower struct {
 	f     io.ReaderAt
 	size  int64
@@ -33,15 +34,19 @@ const (
 	stride = 4 << 20
 )
 
+// newFollower returns nil if no sums are wanted: if every is 0.
 func newFollower(f io.ReaderAt, size, every int64) *follower {
 	if every <= 0 {
-		every = max(1, size)
+		return nil
 	}
 	return &follower{f: f, size: size, every: every, ready: map[int64]int64{}, moved: make(chan struct{}), signal: make(chan struct{}, 1)}
 }
 
 // done says that [begin, end) is written and will not change.
 func (w *follower) done(begin, end int64) {
+	if w == nil {
+		return
+	}
 	w.mu.Lock()
 	w.ready[begin] = end
 	for next, ok := w.ready[w.front]; ok; next, ok = w.ready[w.front] {
@@ -99,6 +104,9 @@ func (w *follower) moveTo(at int64) {
 // pace returns when the follower is not far behind. It is not while it waits
 // for a writer itself, so nobody waits for ever.
 func (w *follower) pace(ctx context.Context) error {
+	if w == nil {
+		return ctx.Err()
+	}
 	for {
 		w.mu.Lock()
 		behind, moved := w.front-w.at, w.moved

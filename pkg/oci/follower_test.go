@@ -32,7 +32,7 @@ func TestFollowerSumsWhatIsWrittenOutOfOrder(t *testing.T) {
 
 func TestWritersWaitForAFollowerThatIsFarBehind(t *testing.T) {
 	size := int64(farBehind + 2*stride)
-	w := newFollower(io.NewSectionReader(zeros{}, 0, size), size, 0)
+	w := newFollower(io.NewSectionReader(zeros{}, 0, size), size, size)
 	if err := w.pace(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestWritersWaitForAFollowerThatIsFarBehind(t *testing.T) {
 }
 
 func TestFollowerEndsWhenTheFileIsCut(t *testing.T) {
-	w := newFollower(bytes.NewReader(make([]byte, 10)), 20, 0)
+	w := newFollower(bytes.NewReader(make([]byte, 10)), 20, 20)
 	w.done(0, 20)
 	if _, err := w.sums(t.Context()); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Fatalf("got %v", err)

@@ -3,8 +3,6 @@ package oci
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"slices"
@@ -17,28 +15,25 @@ import (
 
 // Stream writes the tar from its beginning to its end: the bytes that Write
 // writes, one blob after the other. What has been written cannot be taken back,
-// so a blob whose content is wrong ends the stream with a [ContentError]. The
-// sha256 of it all comes back in hex.
-func (l *Layout) Stream(ctx context.Context, w io.Writer, open func(context.Context, ocispec.Descriptor) (io.ReadCloser, error), p progress.Func) (sum string, err error) {
-	hash := sha256.New()
-	w = io.MultiWriter(w, hash)
+// so a blob whose content is wrong ends the stream with a [ContentError].
+func (l *Layout) Stream(ctx context.Context, w io.Writer, open func(context.Context, ocispec.Descriptor) (io.ReadCloser, error), p progress.Func) error {
 	if _, err := w.Write(l.front()); err != nil {
-		return "", err
+		return err
 	}
 	for i, e := range l.Blobs {
 		d := l.Parts[i]
 		if _, err := w.Write(header(e.Name, e.Size)); err != nil {
-			return "", err
+			return err
 		}
 		if err := copyOnce(ctx, io.MultiWriter(w, reporter{p}), d, func() (io.ReadCloser, error) { return open(ctx, d) }); err != nil {
-			return "", &BlobError{d.Digest, err}
+			return &BlobError{d.Digest, err}
 		}
 		if _, err := w.Write(make([]byte, e.end()-e.Offset-e.Size)); err != nil {
-			return "", err
+			return err
 		}
 	}
-	_, err = w.Write(make([]byte, trailer))
-	return hex.EncodeToString(hash.Sum(nil)), err
+	_, err := w.Write(make([]byte, trailer))
+	return err
 }
 
 // Promise is the archive that a layout promises, of which r has the front: its

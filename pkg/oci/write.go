@@ -22,7 +22,7 @@ type File interface {
 // WriteOptions belong to Layout.Write.
 type WriteOptions struct {
 	// SumEvery is how many bytes of the tar each of the sums is of, the last one
-	// of what is left. 0 means one sum of all.
+	// of what is left. 0 means no sums: they hash every byte a second time.
 	SumEvery int64
 	// Jobs is how many blobs are fetched at once. 0 means 6.
 	Jobs     int
@@ -52,8 +52,8 @@ func (o *WriteOptions) fill() {
 // straight to its place, several at a time, each read once from open, proven
 // while it passes, and written once. When it returns nil, every byte is in f.
 // A blob whose content is wrong is asked for twice; then the error holds a
-// [ContentError]. The sha256 of the tar, or of each of its ranges, comes back in
-// hex as well: it is computed behind the writers, from what they have just written.
+// [ContentError]. The sha256 of each range of the tar comes back in hex if it is
+// asked for: it is computed behind the writers, from what they have just written.
 func (l *Layout) Write(ctx context.Context, f File, open func(context.Context, ocispec.Descriptor) (io.ReadCloser, error), o WriteOptions) (sums []string, err error) {
 	o.fill()
 	if err := l.writeFrame(f); err != nil {
@@ -63,10 +63,12 @@ func (l *Layout) Write(ctx context.Context, f File, open func(context.Context, o
 	follow.done(0, l.frontEnd())
 	follow.done(l.Size-trailer, l.Size)
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() (err error) {
-		sums, err = follow.sums(ctx)
-		return err
-	})
+	if follow != nil {
+		g.Go(func() (err error) {
+			sums, err = follow.sums(ctx)
+			return err
+		})
+	}
 	g.Go(func() error { return l.writeBlobs(ctx, f, open, o, follow) })
 	if err := g.Wait(); err != nil {
 		return nil, err

@@ -29,7 +29,7 @@ func TestWholePath(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := connected(t, src.Addr(), filled)
-	root := build(t, dir)
+	root := build(t, dir, "--checksum")
 	t.Run("each blob is fetched once", func(t *testing.T) { eachBlobOnce(t, src) })
 	t.Run("sha256sum agrees", func(t *testing.T) {
 		cmd := exec.Command("sha256sum", "-c", "site.tar.sha256")

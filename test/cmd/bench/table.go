@@ -76,9 +76,9 @@ func (r *report) table(step string) string {
 		}
 		b.WriteString(row(t.name, fmt.Sprintf("%.2f", ratio(u.wall, mine.wall)), u))
 	}
-	if also := map[string]string{stepBuild: stepVerify, stepPush: stepAgain}[step]; also != "" {
+	for _, also := range map[string][]string{stepBuild: {stepSummed, stepVerify}, stepPush: {stepAgain}}[step] {
 		u, _ := r.median(our, also)
-		b.WriteString(row(our+", "+also, "", u))
+		b.WriteString(row(our+", "+also, fmt.Sprintf("%.2f", ratio(u.wall, mine.wall)), u))
 	}
 	return b.String()
 }

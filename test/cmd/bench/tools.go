@@ -29,6 +29,7 @@ type tool struct {
 const (
 	stepBuild  = "build"
 	stepPush   = "push"
+	stepSummed = "build --checksum"
 	stepVerify = "verify"
 	stepAgain  = "again"
 )
@@ -50,6 +51,7 @@ func ours(bin string) tool {
 		note: "one file; proven; one command for all nodes",
 		steps: []step{
 			{name: stepBuild, script: buildOurs(bin, "../registries.conf")},
+			{name: stepSummed, before: "rm site.bundle.tar", script: buildOurs(bin, "../registries.conf") + " --checksum"},
 			{name: stepVerify, script: bin + "/bundle verify site.bundle.tar"},
 			{name: stepPush, script: pushOurs(bin, "../site.yaml")},
 			{name: stepAgain, script: pushOurs(bin, "../site.yaml")},
