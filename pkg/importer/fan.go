@@ -23,7 +23,7 @@ const (
 	// patience is how long nodes wait for one that is slower before they go on
 	// without it, and forgiveness what part of the time since then is forgotten:
 	// a node may always take a fifth longer than the others.
-	patience    = 1500 * time.Millisecond
+	patience    = 500 * time.Millisecond
 	forgiveness = 0.2
 )
 
@@ -34,7 +34,9 @@ const (
 //
 // A node that keeps the others waiting longer than their patience falls out of
 // step. Nobody waits for it then, and it reads by itself from where it is, until
-// it comes to a blob that the others have not begun.
+// it comes to a blob that the others have not begun. A node waits when all the
+// blobs that it is about wait: as long as one goes on its link is used, and that
+// somebody is the last to come to a blob means nothing.
 type fan struct {
 	archive  *oci.Archive
 	patience time.Duration // patience, but in tests
@@ -42,6 +44,7 @@ type fan struct {
 
 	mu     sync.Mutex
 	inStep map[*pusher]bool
+	stuck  map[*pusher]int // how many of a node's requests wait for others
 	late   map[*pusher]*lateness
 	feeds  map[digest.Digest]*feed
 	read   atomic.Int64 // bytes of blobs read of the medium
@@ -49,7 +52,7 @@ type fan struct {
 
 func newFan(a *oci.Archive) *fan {
 	return &fan{
-		archive: a, patience: patience, now: time.Now, inStep: map[*pusher]bool{}, late: map[*pusher]*lateness{}, feeds: map[digest.Digest]*feed{},
+		archive: a, patience: patience, now: time.Now, inStep: map[*pusher]bool{}, stuck: map[*pusher]int{}, late: map[*pusher]*lateness{}, feeds: map[digest.Digest]*feed{},
 	}
 }
 
@@ -108,7 +111,7 @@ func (f *fan) open(ctx context.Context, p *pusher, d ocispec.Descriptor) (io.Rea
 	f.inStep[p] = true
 	fd.behind[p] = 0
 	fd.wake()
-	if err := f.gather(ctx, fd); err != nil {
+	if err := f.gather(ctx, fd, p); err != nil {
 		fd.release(p)
 		return nil, err
 	}
@@ -147,8 +150,8 @@ func (m *meteredReader) Read(b []byte) (int, error) {
 }
 
 // gather waits until every node in step has come to a blob.
-func (f *fan) gather(ctx context.Context, fd *feed) error {
-	return f.await(ctx, fd, func() (bool, []*pusher) {
+func (f *fan) gather(ctx context.Context, fd *feed, p *pusher) error {
+	return f.await(ctx, fd, p, func() (bool, []*pusher) {
 		if fd.begun {
 			return true, nil
 		}
@@ -162,12 +165,15 @@ func (f *fan) gather(ctx context.Context, fd *feed) error {
 	})
 }
 
-// await waits until a feed is ready. The wait counts against the nodes that are
-// its reason, and when it becomes too much they are dropped. It is called with
-// f.mu held, and gives it away while it waits.
-func (f *fan) await(ctx context.Context, fd *feed, ready func() (bool, []*pusher)) error {
+// await waits until a feed is ready. When nothing else goes on at the node that
+// waits, the wait counts against the nodes that are its reason, and when it
+// becomes too much they are dropped. It is called with f.mu held, and gives it
+// away while it waits.
+func (f *fan) await(ctx context.Context, fd *feed, waiter *pusher, ready func() (bool, []*pusher)) error {
 	tick := time.NewTicker(patience / 10)
 	defer tick.Stop()
+	f.stuck[waiter]++
+	defer func() { f.stuck[waiter]-- }()
 	var blamed []*pusher
 	for since := f.now(); ; {
 		now := f.now()
@@ -181,7 +187,10 @@ func (f *fan) await(ctx context.Context, fd *feed, ready func() (bool, []*pusher
 		if ok {
 			return nil
 		}
-		blamed = slow
+		blamed = nil
+		if f.stuck[waiter] >= int(waiter.working.Load()) {
+			blamed = slow
+		}
 		changed := fd.changed
 		f.mu.Unlock()
 		select {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -175,5 +176,33 @@ func TestLatenessForgets(t *testing.T) {
 		if got := l.add(at(c.from), at(c.to)).Seconds(); got < c.want-0.01 || got > c.want+0.01 {
 			t.Errorf("%v to %v: %v, want %v", c.from, c.to, got, c.want)
 		}
+	}
+}
+
+// A node that waits with one blob while it sends another one loses nothing yet,
+// so nobody is blamed for that.
+func TestWaitsCountWhenNothingElseGoesOn(t *testing.T) {
+	f := newFan(nil)
+	var hours atomic.Int64
+	f.now = func() time.Time { return time.Unix(0, 0).Add(time.Duration(hours.Load()) * time.Hour) }
+	waiter, slow := &pusher{}, &pusher{}
+	f.join(waiter)
+	f.join(slow)
+	waiter.working.Store(2)
+	asked := 0
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	err := f.await(t.Context(), f.feed("sha256:x"), waiter, func() (bool, []*pusher) {
+		if asked++; asked == 5 {
+			if !f.inStep[slow] {
+				t.Error("it was dropped although the other node was busy")
+			}
+			waiter.working.Store(1)
+		}
+		hours.Add(1)
+		return !f.inStep[slow], []*pusher{slow}
+	})
+	if err != nil || asked < 6 || !f.inStep[waiter] {
+		t.Errorf("%v, asked %d times", err, asked)
 	}
 }

@@ -47,7 +47,7 @@ func (r *feedReader) next() error {
 		r.step()
 	}
 	for {
-		if err := r.f.await(r.ctx, r.fd, r.ready); err != nil {
+		if err := r.f.await(r.ctx, r.fd, r.p, r.ready); err != nil {
 			return err
 		}
 		at, in := r.fd.behind[r.p]

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -25,6 +26,8 @@ type pusher struct {
 	jobs    int
 	report  progress.Func
 	classes *progress.Classes
+
+	working atomic.Int32 // blobs that are being brought
 
 	mu     sync.Mutex
 	result NodeResult
