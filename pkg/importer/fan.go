@@ -25,6 +25,11 @@ const (
 	// a node may always take a fifth longer than the others.
 	patience    = 500 * time.Millisecond
 	forgiveness = 0.2
+	// trust is what part of the time since a node joined is added to patience for
+	// one that kept nobody waiting, and mostTrust the most that it comes to: a
+	// registry that syncs a large layer may be silent for seconds.
+	trust     = 0.05
+	mostTrust = 15 * time.Second
 )
 
 // fan reads each blob once for all nodes that need it. Nodes go through the
@@ -34,9 +39,9 @@ const (
 //
 // A node that keeps the others waiting longer than their patience falls out of
 // step. Nobody waits for it then, and it reads by itself from where it is, until
-// it comes to a blob that the others have not begun. A node waits when all the
-// blobs that it is about wait: as long as one goes on its link is used, and that
-// somebody is the last to come to a blob means nothing.
+// it comes to a blob that others are still to come to. A node waits when all the
+// blobs that it sends wait for others: as long as one goes on its link is used,
+// and that somebody is the last to come to a blob means nothing.
 type fan struct {
 	archive  *oci.Archive
 	patience time.Duration // patience, but in tests
@@ -44,7 +49,8 @@ type fan struct {
 
 	mu     sync.Mutex
 	inStep map[*pusher]bool
-	stuck  map[*pusher]int // how many of a node's requests wait for others
+	reads  map[*pusher]int // how many blobs a node reads
+	stuck  map[*pusher]int // and how many of them wait for others
 	late   map[*pusher]*lateness
 	feeds  map[digest.Digest]*feed
 	read   atomic.Int64 // bytes of blobs read of the medium
@@ -52,7 +58,8 @@ type fan struct {
 
 func newFan(a *oci.Archive) *fan {
 	return &fan{
-		archive: a, patience: patience, now: time.Now, inStep: map[*pusher]bool{}, stuck: map[*pusher]int{}, late: map[*pusher]*lateness{}, feeds: map[digest.Digest]*feed{},
+		archive: a, patience: patience, now: time.Now, inStep: map[*pusher]bool{}, reads: map[*pusher]int{}, stuck: map[*pusher]int{},
+		late: map[*pusher]*lateness{}, feeds: map[digest.Digest]*feed{},
 	}
 }
 
@@ -61,7 +68,7 @@ func (f *fan) join(p *pusher) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.inStep[p] = true
-	f.late[p] = &lateness{at: f.now()}
+	f.late[p] = &lateness{joined: f.now(), at: f.now()}
 }
 
 // leave is for a node that needs no more blobs, or will get no more.
@@ -103,9 +110,19 @@ func (f *fan) feed(d digest.Digest) *feed {
 func (f *fan) open(ctx context.Context, p *pusher, d ocispec.Descriptor) (io.ReadCloser, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.reads[p]++
+	r, err := f.share(ctx, p, d)
+	if err != nil {
+		f.reads[p]--
+		return nil, err
+	}
+	return &openReader{ReadCloser: r, f: f, p: p}, nil
+}
+
+func (f *fan) share(ctx context.Context, p *pusher, d ocispec.Descriptor) (io.ReadCloser, error) {
 	fd := f.feed(d.Digest)
 	fd.known[p] = true
-	if fd.begun {
+	if fd.begun || !f.inStep[p] && !f.awaited(fd) {
 		return f.alone(ctx, d)
 	}
 	f.inStep[p] = true
@@ -129,12 +146,43 @@ func (f *fan) open(ctx context.Context, p *pusher, d ocispec.Descriptor) (io.Rea
 	return &feedReader{ctx: ctx, f: f, fd: fd, p: p, d: d}, nil
 }
 
+// awaited tells whether a node in step waits for others at a blob, or is still
+// to come to it. At another one there is nobody to be in step with.
+func (f *fan) awaited(fd *feed) bool {
+	if len(fd.behind) > 0 {
+		return true
+	}
+	for p := range f.inStep {
+		if !fd.known[p] {
+			return true
+		}
+	}
+	return false
+}
+
 func (f *fan) alone(ctx context.Context, d ocispec.Descriptor) (io.ReadCloser, error) {
 	r, err := f.archive.Open(ctx, d)
 	if err != nil {
 		return nil, err
 	}
 	return &meteredReader{r, f}, nil
+}
+
+// openReader counts among those that a node reads until it is closed.
+type openReader struct {
+	io.ReadCloser
+	f    *fan
+	p    *pusher
+	once sync.Once
+}
+
+func (o *openReader) Close() error {
+	o.once.Do(func() {
+		o.f.mu.Lock()
+		defer o.f.mu.Unlock()
+		o.f.reads[o.p]--
+	})
+	return o.ReadCloser.Close()
 }
 
 // meteredReader counts what is read of the medium.
@@ -165,15 +213,12 @@ func (f *fan) gather(ctx context.Context, fd *feed, p *pusher) error {
 	})
 }
 
-// await waits until a feed is ready. When nothing else goes on at the node that
-// waits, the wait counts against the nodes that are its reason, and when it
-// becomes too much they are dropped. It is called with f.mu held, and gives it
-// away while it waits.
+// await waits until a feed is ready. While all that its node reads waits for
+// others, the wait counts against those others, and when it becomes too much
+// they are dropped. It is called with f.mu held, and gives it away while it waits.
 func (f *fan) await(ctx context.Context, fd *feed, waiter *pusher, ready func() (bool, []*pusher)) error {
 	tick := time.NewTicker(patience / 10)
 	defer tick.Stop()
-	f.stuck[waiter]++
-	defer func() { f.stuck[waiter]-- }()
 	var blamed []*pusher
 	for since := f.now(); ; {
 		now := f.now()
@@ -187,8 +232,11 @@ func (f *fan) await(ctx context.Context, fd *feed, waiter *pusher, ready func() 
 		if ok {
 			return nil
 		}
+		if len(slow) > 0 { // else it waits for the medium
+			f.stuck[waiter]++
+		}
 		blamed = nil
-		if f.stuck[waiter] >= int(waiter.working.Load()) {
+		if f.stuck[waiter] >= f.reads[waiter] {
 			blamed = slow
 		}
 		changed := fd.changed
@@ -199,6 +247,9 @@ func (f *fan) await(ctx context.Context, fd *feed, waiter *pusher, ready func() 
 		case <-ctx.Done():
 		}
 		f.mu.Lock()
+		if len(slow) > 0 {
+			f.stuck[waiter]--
+		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -258,8 +309,9 @@ func (fd *feed) slowest() (who []*pusher) {
 
 // lateness is how long others have waited for a node of late.
 type lateness struct {
-	at     time.Time // until when it is counted
-	waited time.Duration
+	joined time.Time
+	at     time.Time     // until when it is counted
+	waited time.Duration // below 0 for one that is trusted
 }
 
 // add counts a wait. Several who wait at once count once.
@@ -267,7 +319,9 @@ func (l *lateness) add(from, to time.Time) time.Duration {
 	if from.Before(l.at) {
 		from = l.at
 	} else {
-		l.waited = max(0, l.waited-time.Duration(forgiveness*float64(from.Sub(l.at))))
+		forgiven := time.Duration(forgiveness * float64(from.Sub(l.at)))
+		trusted := min(mostTrust, time.Duration(trust*float64(from.Sub(l.joined))))
+		l.waited = max(-trusted, l.waited-forgiven)
 	}
 	if to.After(from) {
 		l.waited += to.Sub(from)

@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -165,13 +166,15 @@ func TestHangingNodeFallsOutOfStep(t *testing.T) {
 func TestLatenessForgets(t *testing.T) {
 	start := time.Unix(0, 0)
 	at := func(s float64) time.Time { return start.Add(time.Duration(s * float64(time.Second))) }
-	l := &lateness{at: start}
+	l := &lateness{joined: start, at: start}
 	for _, c := range []struct{ from, to, want float64 }{
 		{0, 1, 1},   // one waits for it
 		{0.5, 1, 1}, // another one too: that counts once
 		{0.5, 1.5, 1.5},
 		{2.5, 3.5, 2.3}, // a second without: a fifth of it is forgotten
-		{100, 100, 0},
+		{100, 100, -5},  // a twentieth of the time is the trust in it
+		{1000, 1000, -15},
+		{1000, 1015.5, 0.5},
 	} {
 		if got := l.add(at(c.from), at(c.to)).Seconds(); got < c.want-0.01 || got > c.want+0.01 {
 			t.Errorf("%v to %v: %v, want %v", c.from, c.to, got, c.want)
@@ -188,7 +191,7 @@ func TestWaitsCountWhenNothingElseGoesOn(t *testing.T) {
 	waiter, slow := &pusher{}, &pusher{}
 	f.join(waiter)
 	f.join(slow)
-	waiter.working.Store(2)
+	f.reads[waiter] = 2
 	asked := 0
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -197,12 +200,56 @@ func TestWaitsCountWhenNothingElseGoesOn(t *testing.T) {
 			if !f.inStep[slow] {
 				t.Error("it was dropped although the other node was busy")
 			}
-			waiter.working.Store(1)
+			f.reads[waiter] = 1
 		}
 		hours.Add(1)
 		return !f.inStep[slow], []*pusher{slow}
 	})
 	if err != nil || asked < 6 || !f.inStep[waiter] {
 		t.Errorf("%v, asked %d times", err, asked)
+	}
+}
+
+// Others have skipped what an empty node lacks, and are far ahead. It must not
+// hold them up until it has caught up.
+func TestFallenNodeComesBackWhereOthersAreStillToCome(t *testing.T) {
+	b := heavy().bundle(t)
+	w, err := newWork(b, siteOf().Repositories)
+	if err != nil {
+		t.Fatal(err)
+	}
+	behind, ahead := w.blobs[0].desc, w.blobs[1].desc
+	f := newFan(b.Archive)
+	good, fallen := &pusher{}, &pusher{}
+	f.join(good)
+	f.join(fallen)
+	f.skip(good, behind.Digest)
+	f.mu.Lock()
+	f.drop(fallen)
+	f.mu.Unlock()
+	read := func(p *pusher, d ocispec.Descriptor) error {
+		r, err := f.open(t.Context(), p, d)
+		if err == nil {
+			_, err = io.Copy(io.Discard, r)
+			err = errors.Join(err, r.Close(), r.Close())
+		}
+		return err
+	}
+	if err := read(fallen, behind); err != nil || f.inStep[fallen] {
+		t.Errorf("in step at what nobody else needs: %v, %v", f.inStep[fallen], err)
+	}
+	both := make(chan error, 2)
+	go func() { both <- read(fallen, ahead) }()
+	for waits := 0; waits == 0; time.Sleep(time.Millisecond) {
+		f.mu.Lock()
+		waits = f.stuck[fallen]
+		f.mu.Unlock()
+	}
+	go func() { both <- read(good, ahead) }()
+	if err := errors.Join(<-both, <-both); err != nil || !f.inStep[fallen] || f.read.Load() != behind.Size+ahead.Size {
+		t.Errorf("in step %v, %d bytes read of %d, %v", f.inStep[fallen], f.read.Load(), behind.Size+ahead.Size, err)
+	}
+	if f.reads[good] != 0 || f.reads[fallen] != 0 || f.stuck[good] != 0 || f.stuck[fallen] != 0 {
+		t.Errorf("reads %v, stuck %v, want none", f.reads, f.stuck)
 	}
 }

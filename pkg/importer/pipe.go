@@ -150,8 +150,6 @@ func (p *pusher) fromPipe() bool {
 
 // blobOnce is blob, and gives up on content that has passed by: others follow.
 func (p *pusher) blobOnce(ctx context.Context, b blobWork) error {
-	p.working.Add(1)
-	defer p.working.Add(-1)
 	err := p.blob(ctx, b)
 	if !p.fromPipe() {
 		return err

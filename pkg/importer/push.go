@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"sync"
-	"sync/atomic"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -26,8 +25,6 @@ type pusher struct {
 	jobs    int
 	report  progress.Func
 	classes *progress.Classes
-
-	working atomic.Int32 // blobs that are being brought
 
 	mu     sync.Mutex
 	result NodeResult
