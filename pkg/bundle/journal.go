@@ -125,10 +125,7 @@ func (j *journal) begin(l *oci.Layout, each int64) (err error) {
 	if j.root == "" {
 		j.root, j.size, j.each = l.Root, l.Size, each
 		flags |= os.O_TRUNC
-		text = fmt.Sprintf("drayage journal 1 %s %d\n", l.Root, l.Size)
-		if each > 0 {
-			text = fmt.Sprintf("drayage journal 2 %s %d %d\n", l.Root, l.Size, each)
-		}
+		text = j.header()
 	}
 	if j.file, err = os.OpenFile(j.path, flags, 0o644); err != nil {
 		return err
@@ -139,6 +136,17 @@ func (j *journal) begin(l *oci.Layout, each int64) (err error) {
 	}
 	_, err = j.file.WriteString(text)
 	return err
+}
+
+func (j *journal) header() string {
+	if j.each > 0 {
+		return fmt.Sprintf("drayage journal 2 %s %d %d\n", j.root, j.size, j.each)
+	}
+	return fmt.Sprintf("drayage journal 1 %s %d\n", j.root, j.size)
+}
+
+func (k keptBlob) line(d digest.Digest) string {
+	return fmt.Sprintf("%s %d %d %d\n", d.Encoded(), k.offset, k.size, k.written)
 }
 
 // has says how much of a blob is in its place.
@@ -158,9 +166,7 @@ func (j *journal) wrote(d digest.Digest, n int64) {
 		return
 	}
 	j.kept[d] = k
-	var line strings.Builder
-	fmt.Fprintf(&line, "%s %d %d %d\n", d.Encoded(), k.offset, k.size, n)
-	_, _ = j.file.WriteString(line.String())
+	_, _ = j.file.WriteString(k.line(d))
 }
 
 const wholeLine = "whole"
@@ -191,4 +197,16 @@ func gone(path string) error {
 		return err
 	}
 	return nil
+}
+
+// restore writes a journal that was removed once more.
+func (j *journal) restore() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var text strings.Builder
+	text.WriteString(j.header())
+	for d, k := range j.kept {
+		text.WriteString(k.line(d))
+	}
+	return os.WriteFile(j.path, []byte(text.String()), 0o644)
 }

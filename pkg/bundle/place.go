@@ -207,7 +207,7 @@ func (u *Unfinished) kept() *volumes {
 }
 
 // findPartial opens a partial volume wherever it is. When the bundle was being
-// given its names, a volume may have its own already, and loses it again.
+// given its names, a volume may have its own already.
 func (u *Unfinished) findPartial(i int) *os.File {
 	for dir := range u.split.Dirs {
 		path := u.volume(dir, i)
@@ -217,11 +217,34 @@ func (u *Unfinished) findPartial(i int) *os.File {
 	}
 	for dir := range u.split.Dirs {
 		path := u.volume(dir, i)
-		if info, err := os.Lstat(path); !u.journal.whole || err != nil || !info.Mode().IsRegular() || os.Rename(path, path+partial) != nil {
+		if info, err := os.Lstat(path); !u.journal.whole || err != nil || !info.Mode().IsRegular() {
 			continue
 		}
-		if f, err := os.OpenFile(path+partial, os.O_RDWR|unix.O_NOFOLLOW, 0); err == nil {
+		if f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0); err == nil {
 			return f
+		}
+	}
+	return nil
+}
+
+// unname takes away the names that volumes have already, since they will be
+// written to. Whoever only began, and found that it cannot go on, leaves them.
+func (u *Unfinished) unname() error {
+	for i, f := range u.file.files {
+		path := f.Name()
+		if strings.HasSuffix(path, partial) {
+			continue
+		}
+		if err := os.Rename(path, path+partial); err != nil {
+			return err
+		}
+		renamed, err := os.OpenFile(path+partial, os.O_RDWR|unix.O_NOFOLLOW, 0)
+		if err != nil {
+			return err
+		}
+		u.file.files[i] = renamed
+		if err := f.Close(); err != nil {
+			return err
 		}
 	}
 	return nil

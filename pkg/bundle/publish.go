@@ -44,7 +44,7 @@ func (s staged) discard() error {
 // publish brings the bundle onto the media and under its name or names. Its
 // checksums are on the media before, under names of their own, so that a medium
 // without room for them does not end with a new bundle and the checksum of an
-// old one.
+// old one. settle has to follow.
 func (u *Unfinished) publish(sums []string) (staged, error) {
 	if err := u.file.Sync(); err != nil {
 		return nil, err
@@ -55,9 +55,11 @@ func (u *Unfinished) publish(sums []string) (staged, error) {
 		}
 	}
 	checks, err := u.stage(sums)
-	if errors.Is(err, unix.ENOSPC) { // the journal has served, and takes room
+	if errors.Is(err, unix.ENOSPC) { // the journal takes room
 		if err = u.journal.remove(); err == nil {
-			checks, err = u.stage(sums)
+			if checks, err = u.stage(sums); err != nil {
+				err = errors.Join(err, u.journal.restore())
+			}
 		}
 	}
 	if err != nil {
@@ -111,30 +113,45 @@ func (u *Unfinished) folders() []string {
 	return dirs
 }
 
-// rename gives the files their names, and when all volumes have theirs, takes
-// away those of an earlier bundle of this name. Should it be cut short, the
-// journal says that all is whole and the next run begins with it.
+// rename gives the files their names. Should it be cut short, the journal says
+// that all volumes are whole and the next run begins with it.
 func (u *Unfinished) rename() error {
 	if u.split.Size > 0 {
 		u.journal.markWhole()
 	}
-	var mine []string
 	for _, f := range u.file.files {
-		final := strings.TrimSuffix(f.Name(), partial)
-		if err := os.Rename(f.Name(), final); err != nil {
+		if err := os.Rename(f.Name(), strings.TrimSuffix(f.Name(), partial)); err != nil {
 			return err
 		}
-		mine = append(mine, final)
 	}
-	if u.split.Size == 0 {
-		return nil
+	return nil
+}
+
+// settle ends it: the names are brought onto the media, and only then goes what
+// an earlier bundle of this name left, and the checksums get their names. The
+// journal goes last: until then the next run can begin with it.
+func (u *Unfinished) settle(checks staged) error {
+	var errs []error
+	for _, dir := range u.folders() {
+		errs = append(errs, durable.SyncFolder(dir))
 	}
-	return u.sweep(mine)
+	if err := errors.Join(errs...); err != nil {
+		return errors.Join(err, checks.discard())
+	}
+	var err error
+	if u.split.Size > 0 {
+		err = u.sweep()
+	}
+	return errors.Join(err, checks.commit(), u.journal.remove())
 }
 
 // sweep takes away the volumes of an earlier bundle of this name, and the
 // checksums in folders that have no volume any more.
-func (u *Unfinished) sweep(mine []string) error {
+func (u *Unfinished) sweep() error {
+	var mine []string
+	for _, f := range u.file.files {
+		mine = append(mine, strings.TrimSuffix(f.Name(), partial))
+	}
 	for dir, folder := range u.split.Dirs {
 		used := slices.ContainsFunc(mine, func(m string) bool { return filepath.Dir(m) == filepath.Clean(folder) })
 		if !used {

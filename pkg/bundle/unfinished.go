@@ -33,7 +33,10 @@ type Unfinished struct {
 	lock    *os.File
 	file    *volumes
 	journal *journal
-	done    bool
+	// prepared says that what was there has been made this bundle's, or taken away.
+	prepared bool
+	done     bool
+	lost     bool // the lock's name is not ours any more
 }
 
 // UnfinishedError is a build that ended early and kept what it had.
@@ -122,23 +125,25 @@ func (u *Unfinished) before(open OpenFunc) OpenFunc {
 // proven; a bundle that was there before is replaced then and not sooner. When
 // Write fails or ctx ends, the error is an [UnfinishedError] if more than a
 // little is kept for the next run; else nothing is left behind. Only when the
-// very last step fails, the checksum's name, the new bundle stands and the error
-// says so.
+// very last steps fail, about the names of files, the new bundle stands and the
+// error says so.
 func (u *Unfinished) Write(ctx context.Context, m *manifest.Manifest, open OpenFunc, o WriteOptions) (*Written, error) {
 	l, own, err := layout(m)
 	if err != nil {
 		return nil, err
 	}
 	old, err := u.prepare(l, o)
-	if err != nil {
-		return nil, err
-	}
 	if old != nil {
 		defer old.file.Close()
 		open = old.before(open)
 	}
+	if err != nil {
+		return nil, err
+	}
 	o.Progress.Phase("write", partBytes(l))
-	medium := newWriteback(l, u.file)
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	medium := newWriteback(l, u.file, stop)
 	classes := o.classes(m, l)
 	sums, err := l.Write(ctx, u.file, o.opener(own, open), oci.WriteOptions{
 		SumEvery: o.sumEvery(u.split, l), Jobs: o.Jobs, Progress: o.Progress, Kept: u.journal.has,
@@ -149,14 +154,17 @@ func (u *Unfinished) Write(ctx context.Context, m *manifest.Manifest, open OpenF
 		},
 	})
 	var checks staged
-	if err = cmp.Or(err, medium.failed()); err == nil {
+	if err = cmp.Or(medium.failed(), err); err == nil {
 		checks, err = u.publish(sums)
 	}
 	if err != nil {
+		if brokenMedium(err) {
+			u.file.forget()
+		}
 		return nil, u.explain(o.explain(err), l.Size)
 	}
 	u.done = true
-	if err := errors.Join(u.journal.remove(), checks.commit()); err != nil {
+	if err := u.settle(checks); err != nil {
 		return nil, err
 	}
 	written := &Written{Path: u.path, Root: l.Root, Bytes: l.Size, Images: len(m.Images), Blobs: len(l.Blobs)}
@@ -176,11 +184,14 @@ func (u *Unfinished) prepare(l *oci.Layout, o WriteOptions) (old *Unfinished, er
 	if err := checkSplit(l.Size, u.split.Size); err != nil {
 		return nil, err
 	}
+	u.prepared = true
 	left := u.journal.bytes()
 	if u.journal.root != l.Root || u.journal.size != l.Size || u.journal.each != u.split.Size {
 		if old, err = u.setAside(left); err != nil {
-			return nil, err
+			return old, err
 		}
+	} else if err := u.unname(); err != nil {
+		return nil, err
 	}
 	if err := u.journal.begin(l, u.split.Size); err != nil {
 		return old, err
@@ -223,9 +234,12 @@ func (u *Unfinished) setAside(left int64) (old *Unfinished, err error) {
 	if err := errors.Join(os.Remove(u.lock.Name()), u.clear()); err != nil {
 		return nil, err
 	}
-	if u.lock, err = hold(u.path); err != nil {
-		return nil, err
+	lock, err := hold(u.path)
+	if err != nil { // another build may have the name now, and all that goes with it
+		u.lost = true
+		return &was, err
 	}
+	u.lock = lock
 	return &was, nil
 }
 
@@ -244,6 +258,9 @@ func (u *Unfinished) Close() error {
 		defer u.file.Close()
 	}
 	switch {
+	case u.lost:
+		u.journal.close()
+		return nil
 	case u.done && u.split.Size == 0: // the partial file has its name now
 		return nil
 	case u.done:
@@ -251,6 +268,8 @@ func (u *Unfinished) Close() error {
 	case u.journal.bytes() >= worthKeeping:
 		u.journal.close()
 		return nil
+	case !u.prepared && u.split.Size > 0: // a medium may not be there today
+		return gone(u.lock.Name())
 	}
 	return errors.Join(u.journal.remove(), u.clear(), gone(u.lock.Name()))
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/sys/unix"
+
 	"drayage/pkg/oci"
 )
 
@@ -173,4 +175,13 @@ func (b *Bundle) located(findings []oci.Finding) []oci.Finding {
 		findings[i].Problem += "; it lies in " + where
 	}
 	return findings
+}
+
+// forget has the next reader ask the media. A page that did not get there stays
+// in memory as if it had, and is not written again.
+func (v *volumes) forget() {
+	for _, f := range v.files {
+		_ = f.Sync() // or what still waits would stay
+		_ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
+	}
 }

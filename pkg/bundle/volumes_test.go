@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -183,6 +184,34 @@ func TestBuildKilledBetweenNames(t *testing.T) {
 	}
 	if report, err := Verify(t.Context(), path, written.Root, nil); err != nil || len(report.Findings) > 0 {
 		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+// A build that was killed at its very end has left a whole bundle. The next one
+// may find that it cannot go on, or that a medium is not there, and leaves it.
+func TestBuildThatOnlyBeganLeavesWhatIsThere(t *testing.T) {
+	for _, absent := range []bool{false, true} {
+		w := large()
+		dirs := []string{t.TempDir(), t.TempDir()}
+		path := filepath.Join(dirs[0], "site.tar")
+		o := VolumeOptions{Size: 4 << 20, Dirs: dirs}
+		written, err := writeVolumes(t, w, w.open, "site.tar", o)
+		check(t, err)
+		journal := fmt.Sprintf("drayage journal 2 %s %d %d\n%s 0 2000000 2000000\nwhole\n", written.Root, written.Bytes, o.Size, strings.Repeat("ab", 32))
+		check(t, os.WriteFile(path+journaled, []byte(journal), 0o644))
+		check(t, os.Rename(VolumeName(path, 4), VolumeName(path, 4)+partial))
+		if absent {
+			check(t, os.Rename(VolumeName(path, 2), filepath.Join(t.TempDir(), "elsewhere")))
+		}
+		before := folder(t, dirs[0])
+		u, err := BeginVolumes(path, o)
+		check(t, err)
+		check(t, u.Close())
+		after := folder(t, dirs[0])
+		delete(after, "site.tar"+partial) // the lock
+		if !maps.Equal(before, after) {
+			t.Errorf("absent %v: %d files, were %d", absent, len(after), len(before))
+		}
 	}
 }
 

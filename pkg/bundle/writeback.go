@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"context"
 	"errors"
 	"os"
 	"sync"
@@ -25,6 +26,7 @@ const (
 // and the last sync takes minutes on a slow medium.
 type writeback struct {
 	file    *volumes
+	stop    context.CancelCauseFunc // ends the writing: it is in vain
 	offsets map[digest.Digest]int64
 
 	mu      sync.Mutex
@@ -40,8 +42,8 @@ type sentRange struct {
 	offset, len int64
 }
 
-func newWriteback(l *oci.Layout, file *volumes) *writeback {
-	w := &writeback{file: file, offsets: map[digest.Digest]int64{}, sent: map[digest.Digest]int64{}}
+func newWriteback(l *oci.Layout, file *volumes, stop context.CancelCauseFunc) *writeback {
+	w := &writeback{file: file, stop: stop, offsets: map[digest.Digest]int64{}, sent: map[digest.Digest]int64{}}
 	for i, p := range l.Parts {
 		w.offsets[p.Digest] = l.Blobs[i].Offset
 	}
@@ -86,14 +88,20 @@ func (w *writeback) settle(r sentRange) {
 // the same open file says nothing of it. A file system that cannot do this is
 // none; there the last sync does all.
 func (w *writeback) note(err error) {
-	if err == nil || !errors.Is(err, unix.EIO) && !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EDQUOT) {
+	if !brokenMedium(err) {
 		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.err == nil {
 		w.err = &os.PathError{Op: "write", Path: w.file.files[0].Name(), Err: err}
+		w.stop(w.err)
 	}
+}
+
+// brokenMedium tells whether an error is one of writing to a medium.
+func brokenMedium(err error) bool {
+	return errors.Is(err, unix.EIO) || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
 }
 
 // failed is the first error that a medium told.

@@ -47,7 +47,8 @@ func TestWritebackKeepsWhatTheMediumSaid(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	w := &writeback{file: single(f, 10)}
+	var stopped []error
+	w := &writeback{file: single(f, 10), stop: func(err error) { stopped = append(stopped, err) }}
 	w.note(unix.ENOSYS)
 	if err := w.failed(); err != nil {
 		t.Fatalf("a file system that cannot do it: %v", err)
@@ -56,6 +57,9 @@ func TestWritebackKeepsWhatTheMediumSaid(t *testing.T) {
 	w.note(unix.ENOSPC)
 	if err := w.failed(); !errors.Is(err, unix.EIO) {
 		t.Fatalf("got %v, want the first one", err)
+	}
+	if len(stopped) != 1 || !errors.Is(stopped[0], unix.EIO) {
+		t.Errorf("the writing was ended with %v", stopped)
 	}
 }
 
