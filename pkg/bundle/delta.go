@@ -75,7 +75,7 @@ type thinning struct {
 
 func (t *thinning) sort(d ocispec.Descriptor, raw oci.ManifestFunc) error {
 	i := slices.IndexFunc(t.bases, func(b *Base) bool { return b.holds(d) })
-	if i < 0 {
+	if i < 0 || d.Digest == ocispec.DescriptorEmptyJSON.Digest { // every bundle has {}: see packingList
 		t.stay = append(t.stay, d)
 		return nil
 	}
