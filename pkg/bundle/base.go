@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 
 	"github.com/opencontainers/go-digest"
@@ -52,7 +51,7 @@ func ReadBase(path string, dirs ...string) (*Base, error) {
 // readList reads a packing list that stands alone. It is nil for all that does
 // not begin like one.
 func readList(path string) (*manifest.Manifest, digest.Digest, error) {
-	f, err := os.Open(path)
+	f, err := openRegular(path)
 	if err != nil {
 		return nil, "", nil // Open says it, and looks for volumes
 	}

@@ -21,7 +21,7 @@ import (
 func gather(path string, root digest.Digest, dirs []string) (*volumes, error) {
 	base, first := strings.CutSuffix(path, VolumeName("", 1))
 	if !first {
-		f, err := os.Open(path)
+		f, err := openRegular(path)
 		if err == nil {
 			return whole(f)
 		}
@@ -48,12 +48,18 @@ func notTheFirst(path string, err error) error {
 	return &InvalidError{Path: path, Findings: []oci.Finding{{Problem: "is one of several volumes: name the first one, " + first}}}
 }
 
+// openRegular opens a file. It looks before: to open a FIFO is to wait for who
+// writes into it.
+func openRegular(path string) (*os.File, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, &InvalidError{Path: path, Findings: []oci.Finding{{Problem: "is no regular file"}}}
+	}
+	return os.Open(path)
+}
+
 // whole is a bundle that is one file.
 func whole(f *os.File) (*volumes, error) {
 	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = &InvalidError{Path: f.Name(), Findings: []oci.Finding{{Problem: "is no regular file"}}}
-	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -81,7 +87,10 @@ func findVolumes(base string, dirs []string) []string {
 // their sizes and headers show it.
 func openVolumes(path, base string, paths []string, root digest.Digest) (*volumes, error) {
 	if len(paths) == 0 {
-		_, err := os.Open(path)
+		f, err := openRegular(path)
+		if err == nil { // it came this very moment
+			err = errors.Join(&fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}, f.Close())
+		}
 		return nil, err
 	}
 	v := &volumes{files: make([]*os.File, len(paths))}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
@@ -236,5 +237,23 @@ func TestWhatIsNoVolumeIsLeftAlone(t *testing.T) {
 	}
 	if _, err := Open(filepath.Join(t.TempDir(), "gone.001"), ""); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A folder or a FIFO is no volume, and nobody waits for what may come out of it.
+func TestWhatIsNoFileIsNoVolume(t *testing.T) {
+	dir := t.TempDir()
+	folder, fifo := filepath.Join(dir, "folder.001"), filepath.Join(dir, "fifo.001")
+	check(t, os.Mkdir(folder, 0o755))
+	check(t, syscall.Mkfifo(fifo, 0o600))
+	check(t, syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o600))
+	for _, path := range []string{dir, folder, fifo, filepath.Join(dir, "fifo")} {
+		_, err := Open(path, "")
+		if want := path + ": is no regular file"; err == nil || err.Error() != want {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+		if _, again := ReadBase(path); again == nil || again.Error() != err.Error() {
+			t.Errorf("as a base: %v", again)
+		}
 	}
 }
