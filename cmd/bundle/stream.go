@@ -34,7 +34,7 @@ func runStream(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	out := c.App.Writer
+	out := cmdline.Piped(c, c.App.Writer)
 	c.App.Writer = c.App.ErrWriter
 	u := cmdline.UI(c)
 	defer u.Close()

@@ -27,7 +27,7 @@ func fillFromPipe(c *cli.Context, s *site.Site, o importer.FillOptions) (*bundle
 	case root == "":
 		cmdline.Warn(c, []string{"no --root: that this is the bundle that was meant is not proven; compare the root below with the one that bundle build printed"})
 	}
-	pipe, err := bundle.OpenPipe(os.Stdin, root)
+	pipe, err := bundle.OpenPipe(cmdline.Stdin(c), root)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -2,7 +2,6 @@ package cmdline
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/opencontainers/go-digest"
 	"github.com/urfave/cli/v2"
@@ -105,7 +104,7 @@ func (e damagedError) Unwrap() error { return e.InvalidError }
 // verified proves a file, or what comes through standard input.
 func verified(c *cli.Context, path string, root digest.Digest, u *ui.UI) (*bundle.Report, error) {
 	if path == "-" {
-		return bundle.VerifyStream(c.Context, os.Stdin, root, u.Progress())
+		return bundle.VerifyStream(c.Context, Stdin(c), root, u.Progress())
 	}
 	return bundle.Verify(c.Context, path, root, u.Progress(), VolumeDirs(c)...)
 }

@@ -27,7 +27,8 @@ type Pipe struct {
 
 // OpenPipe reads the beginning of a bundle and checks it as [Open] does: the root
 // before all else, the packing list, and that every image manifest is there. r may
-// be packed ([Pack]). What is wrong is an [InvalidError] or a [RootError].
+// be packed ([Pack]). What is wrong is an [InvalidError] or a [RootError]; where r
+// ends with the error of a context, that comes back.
 func OpenPipe(r io.Reader, root digest.Digest) (*Pipe, error) {
 	unpacked, err := unzstd(r)
 	if err != nil {
@@ -72,6 +73,8 @@ func (f *frontReader) invalid(err error) error {
 	var invalid *InvalidError
 	var another *RootError
 	switch {
+	case f.quit != nil:
+		return f.quit
 	case errors.As(err, &another), errors.As(err, &invalid) && !f.ended:
 		return err
 	case f.ended && len(f.kept) == 0:

@@ -3,12 +3,14 @@ package bundle
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/opencontainers/go-digest"
@@ -181,6 +183,26 @@ func TestPackedStream(t *testing.T) {
 	for _, n := range []int{3, 100, len(raw) / 2, len(raw) - 1} {
 		if r, err := VerifyStream(t.Context(), bytes.NewReader(raw[:n]), "", nil); err != nil || len(r.Findings) == 0 {
 			t.Errorf("cut at %d: %+v, %v", n, r, err)
+		}
+	}
+}
+
+// Whoever ends a pipe with a context is told so, and not that the bundle is damaged.
+func TestPipeWhoseContextEnds(t *testing.T) {
+	may := base(t, may().write(t).Path)
+	raw := content(t, june().delta(t, may).Path)
+	packed := bytes.NewBuffer(nil)
+	w, err := Pack(packed)
+	check(t, err)
+	_, err = w.Write(raw)
+	check(t, errors.Join(err, w.Close()))
+	ended := iotest.ErrReader(context.Canceled)
+	for _, n := range []int{0, 3, 600, 1700, 2500, 4000, 6000} {
+		if _, err := OpenPipe(io.MultiReader(bytes.NewReader(raw[:n]), ended), ""); !errors.Is(err, context.Canceled) {
+			t.Errorf("after %d bytes: %v", n, err)
+		}
+		if _, err := OpenPipe(io.MultiReader(bytes.NewReader(packed.Bytes()[:n/8]), ended), ""); !errors.Is(err, context.Canceled) {
+			t.Errorf("after %d bytes, packed: %v", n/8, err)
 		}
 	}
 }

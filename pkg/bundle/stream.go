@@ -83,8 +83,9 @@ type frontReader struct {
 	r      io.Reader
 	most   int64 // bytes that may be kept
 	kept   []byte
-	ended  bool // r gave no more
-	passed bool // what follows is read by another
+	ended  bool  // r gave no more
+	passed bool  // what follows is read by another
+	quit   error // a context ended, and not what r gives
 }
 
 func (f *frontReader) ReadAt(b []byte, at int64) (int, error) {
@@ -98,6 +99,9 @@ func (f *frontReader) ReadAt(b []byte, at int64) (int, error) {
 		}
 		n, err := io.CopyN((*appender)(f), f.r, more)
 		if n < more {
+			if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+				f.quit = err
+			}
 			f.ended = errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 			return copy(b, f.kept[min(at, int64(len(f.kept))):]), err
 		}

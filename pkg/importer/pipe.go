@@ -91,7 +91,7 @@ func pushTape(ctx context.Context, b *bundle.Bundle, s *site.Site, work *work, t
 func (t *tape) judge(ctx context.Context, b *bundle.Bundle, played chan error, errs []error, o PushOptions) error {
 	if slices.Contains(errs, nil) { // who sends should see that all was taken
 		if err := t.drain(ctx, played, o); ctx.Err() != nil {
-			return err
+			return errors.Join(err, ctx.Err())
 		}
 	}
 	t.mu.Lock()
