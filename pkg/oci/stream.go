@@ -50,7 +50,7 @@ func (l *Layout) Promise(r io.ReaderAt, images []Named) *Archive {
 // the one of this layout; a is what the layout promises. The findings come in the
 // order of the tar. Where a header is wrong, nothing behind it is read.
 func (l *Layout) VerifyStream(ctx context.Context, r io.Reader, a *Archive, p progress.Func) ([]Finding, error) {
-	s := &streamed{verification: verification{a: a, needs: needs(a.Images, a.Manifest)}, l: l, r: r}
+	s := &streamed{verification: newVerification(a), l: l, r: r}
 	if err := s.read(ctx, p); err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func (l *Layout) VerifyStream(ctx context.Context, r io.Reader, a *Archive, p pr
 
 // streamed is a tar that passes by.
 type streamed struct {
-	verification
+	*verification
 	l   *Layout
 	r   io.Reader
 	tar []Finding // about the tar and not about one blob

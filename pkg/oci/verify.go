@@ -48,7 +48,7 @@ func (f Finding) String() string {
 // there that nothing names. Every byte is read once. The findings come in the order of the tar; an error
 // means that verification itself ended early.
 func (a *Archive) Verify(ctx context.Context, p progress.Func) ([]Finding, error) {
-	v := &verification{a: a, needs: needs(a.Images, a.Manifest)}
+	v := newVerification(a)
 	v.extra()
 	v.platforms()
 	if err := v.hashAll(ctx, p); err != nil {
@@ -57,17 +57,21 @@ func (a *Archive) Verify(ctx context.Context, p progress.Func) ([]Finding, error
 	return v.sorted(), nil
 }
 
-// need is what the images say of one blob.
-type need struct {
-	desc   ocispec.Descriptor
-	images []string
-}
-
 type verification struct {
 	a        *Archive
 	needs    map[digest.Digest]*need
+	whole    bool // needs are all that there are
 	mu       sync.Mutex
 	findings []Finding
+}
+
+func newVerification(a *Archive) *verification {
+	v := &verification{a: a}
+	if v.needs, v.whole = needs(a.Images, a.Manifest); !v.whole {
+		v.findings = append(v.findings, Finding{Entry: indexName,
+			Problem: fmt.Sprintf("its images need their blobs more than %d times in all: not all of them are looked at", maxNeeds)})
+	}
+	return v
 }
 
 func (v *verification) add(d digest.Digest, problem string) {
@@ -80,38 +84,9 @@ func (v *verification) add(d digest.Digest, problem string) {
 	v.findings = append(v.findings, f)
 }
 
-// needs walks images and notes who needs what, each blob's images sorted. What
-// cannot be followed is left out: whoever reads the blobs finds it there.
-func needs(images []Named, manifest ManifestFunc) map[digest.Digest]*need {
-	all := map[digest.Digest]*need{}
-	for _, img := range images {
-		_ = Walk(img.Root(), manifest, func(l Link) {
-			n := all[l.Descriptor.Digest]
-			if n == nil {
-				n = &need{desc: plain(l.Descriptor)}
-				all[l.Descriptor.Digest] = n
-			}
-			if i, there := slices.BinarySearch(n.images, img.Name); !there {
-				n.images = slices.Insert(n.images, i, img.Name)
-			}
-		})
-	}
-	return all
-}
-
-// Owners tells for every piece of content the names of the images that need it,
-// sorted.
-func Owners(images []Named, manifest ManifestFunc) map[digest.Digest][]string {
-	owners := map[digest.Digest][]string{}
-	for d, n := range needs(images, manifest) {
-		owners[d] = n.images
-	}
-	return owners
-}
-
 func (v *verification) extra() {
 	for d := range v.a.entries {
-		if v.needs[d] == nil {
+		if v.whole && v.needs[d] == nil {
 			v.add(d, "nothing names it")
 		}
 	}
@@ -119,8 +94,8 @@ func (v *verification) extra() {
 
 // platforms reports indexes without a platform that is said to travel.
 func (v *verification) platforms() {
-	for _, img := range v.a.Images {
-		missing := (*PlatformError)(nil)
+	for _, same := range byRoot(v.a.Images) {
+		img, missing := same[0], (*PlatformError)(nil)
 		if err := CheckPlatforms(img.Root(), v.a.Manifest); errors.As(err, &missing) {
 			v.add(img.Descriptor.Digest, strings.TrimPrefix(err.Error(), img.Descriptor.Digest.String()+": "))
 		}
