@@ -124,6 +124,9 @@ func checkBuildFlags(c *cli.Context) (out string, err error) {
 	if c.Bool("zstd") {
 		return "", cmdline.Usagef("build: --zstd is for a pipe (-o -): a file is read by offset, so that any blob is found without what is before it, and its layers are compressed already")
 	}
+	if c.IsSet("volume-dir") { // out is a name in those, see checkVolumeFolders
+		return out, nil
+	}
 	if info, err := os.Stat(filepath.Dir(out)); err != nil {
 		return "", &cmdline.UsageError{Err: err}
 	} else if !info.IsDir() {
