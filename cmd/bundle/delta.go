@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -28,21 +29,25 @@ func readBases(c *cli.Context) ([]*bundle.Base, error) {
 	for _, path := range c.StringSlice("base") {
 		b, err := readBase(path)
 		if err != nil {
-			return nil, err
+			return nil, &cmdline.BaseError{Err: err}
 		}
 		bases = append(bases, b)
 	}
 	return bases, nil
 }
 
-// readBase reads a bundle or a packing list. A packing list that is wrong is the
-// mistake of whoever named it, a bundle that is wrong is damaged.
+// readBase reads a bundle or a packing list. A packing list that is wrong, or not
+// there, is the mistake of whoever named it, a bundle that is wrong is damaged, and
+// a file that cannot be read is neither.
 func readBase(path string, dirs ...string) (*bundle.Base, error) {
 	b, err := bundle.ReadBase(path, dirs...)
-	if invalid := (*bundle.InvalidError)(nil); err != nil && !errors.As(err, &invalid) {
-		return nil, &cmdline.UsageError{Err: err}
+	switch unread := (*fs.PathError)(nil); {
+	case err == nil:
+		return b, nil
+	case errors.As(err, new(*bundle.InvalidError)), errors.As(err, &unread) && !errors.Is(err, fs.ErrNotExist):
+		return nil, err
 	}
-	return b, err
+	return nil, &cmdline.UsageError{Err: err}
 }
 
 // thin leaves out of a plan what bases hold. What comes back opens what is left,

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -85,6 +86,35 @@ func TestCommandLinesThatCannotWork(t *testing.T) {
 	}
 	if left, _ := filepath.Glob("*"); len(left) != 4 {
 		t.Errorf("the folder holds %q", left)
+	}
+}
+
+// With --volume-dir, -o is a name there: what has this name elsewhere is nobody's.
+func TestVolumesGoIntoTheirFoldersOnly(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, dir := range []string{"site.tar", "volumes"} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := run(buildCommand(), strings.Fields("-c gone.yaml --volume-size 1MiB --volume-dir volumes -o site.tar")...)
+	if err == nil || err.Error() != "open gone.yaml: no such file or directory" {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A bundle that cannot be read is no mistake of who named it, for no verb.
+func TestBasesThatCannotBeRead(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := errors.Join(os.Symlink("loop", "loop"), os.WriteFile("list", []byte("{"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]int{"loop": cmdline.ExitOther, "gone": cmdline.ExitUsage, "list": cmdline.ExitUsage, ".": cmdline.ExitBundle} {
+		_, diff := run(diffCommand(), path, path)
+		_, build := run(buildCommand(), "-c", "imageset.yaml", "-o", "site.tar", "--base", path)
+		if cmdline.ExitCode(diff) != want || cmdline.ExitCode(build) != want || !errors.As(build, new(*cmdline.BaseError)) {
+			t.Errorf("%s: want %d; diff: %v, build --base: %v", path, want, diff, build)
+		}
 	}
 }
 

@@ -64,6 +64,15 @@ func (e *ClusterError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *ClusterError) Unwrap() error { return e.Err }
 
+// BaseError is about what --base names, for which no other flag of build speaks.
+type BaseError struct{ Err error }
+
+// Error is the cause.
+func (e *BaseError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *BaseError) Unwrap() error { return e.Err }
+
 // ExitCode is the number for an error.
 func ExitCode(err error) int {
 	var (
@@ -142,6 +151,8 @@ func hint(err error) string {
 		return "a key of your own is trusted with --release-key FILE"
 	case errors.As(err, &file) && errors.Is(err, fs.ErrNotExist):
 		return "`import tls` makes a CA and a certificate for a site's registries, `import htpasswd` a password"
+	case errors.As(err, new(*BaseError)) && errors.As(err, &invalid) && invalid.Missing:
+		return "of a base in several folders, `bundle inspect --volume-dir DIR --save-manifest LIST` makes one file, and --base LIST takes it"
 	case errors.As(err, &invalid) && invalid.Missing:
 		return "volumes in other folders are found with --volume-dir DIR, once for each"
 	case errors.As(err, &tooLarge):

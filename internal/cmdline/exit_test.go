@@ -112,6 +112,10 @@ func TestErrorLinesCarryTheProgramsName(t *testing.T) {
 			"bundle: site.tar: is not good; findings: 1\nhint: a key of your own is trusted with --release-key FILE\n"},
 		{"another root", another, "bundle: site.tar: root is sha256:1, want sha256:2\n" +
 			"hint: this is another bundle than the one whose root was written down; do not import it\n"},
+		{"a volume that is not there", &bundle.InvalidError{Path: "site.tar", Findings: []oci.Finding{{Problem: "volume 2 is missing"}}, Missing: true},
+			"bundle: site.tar: volume 2 is missing\nhint: volumes in other folders are found with --volume-dir DIR, once for each\n"},
+		{"a volume of a base that is not there", &BaseError{&bundle.InvalidError{Path: "may.tar", Findings: []oci.Finding{{Problem: "volume 2 is missing"}}, Missing: true}},
+			"bundle: may.tar: volume 2 is missing\nhint: of a base in several folders, `bundle inspect --volume-dir DIR --save-manifest LIST` makes one file, and --base LIST takes it\n"},
 		{"a small medium", &bundle.SpaceError{Path: "site.tar", Need: 2, Have: 1},
 			"bundle: site.tar: the bundle has 2 bytes, 1 are free here\nhint: free space there, or choose a larger medium\n"},
 	}
