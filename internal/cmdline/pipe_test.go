@@ -9,17 +9,30 @@ import (
 	"testing/iotest"
 )
 
-// What never comes is waited for until the context ends, and no longer; what
-// came before is given.
+// pipe does the first Read or Write, and waits for ever in the second, in which
+// somebody presses ^C.
+type pipe struct {
+	cancel context.CancelFunc
+	calls  int
+}
+
+func (p *pipe) Read(b []byte) (int, error) {
+	if p.calls++; p.calls > 1 {
+		p.cancel()
+		select {}
+	}
+	return copy(b, "front"), nil
+}
+
+func (p *pipe) Write(b []byte) (int, error) {
+	_, err := p.Read(nil)
+	return len(b), err
+}
+
+// What never comes, or is never taken, is waited for until the context ends.
 func TestPipesEndWithTheContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	silent, into := io.Pipe()
-	defer into.Close()
-	r := &waitingReader{ctx: ctx, r: silent}
-	go func() {
-		_, _ = into.Write([]byte("front"))
-		cancel()
-	}()
+	r := &waitingReader{ctx: ctx, r: &pipe{cancel: cancel}}
 	got, err := io.ReadAll(r)
 	if string(got) != "front" || !errors.Is(err, context.Canceled) {
 		t.Errorf("read %q, %v", got, err)
@@ -27,15 +40,8 @@ func TestPipesEndWithTheContext(t *testing.T) {
 	if _, err := r.Read(make([]byte, 1)); !errors.Is(err, context.Canceled) {
 		t.Errorf("read again: %v", err)
 	}
-
 	ctx, cancel = context.WithCancel(t.Context())
-	from, full := io.Pipe()
-	defer from.Close()
-	w := &waitingWriter{ctx: ctx, w: full}
-	go func() {
-		_, _ = io.ReadFull(from, make([]byte, pipeBuffer))
-		cancel()
-	}()
+	w := &waitingWriter{ctx: ctx, w: &pipe{cancel: cancel}}
 	if n, err := w.Write(make([]byte, 3*pipeBuffer)); n != pipeBuffer || !errors.Is(err, context.Canceled) {
 		t.Errorf("wrote %d, %v", n, err)
 	}
