@@ -25,8 +25,8 @@ func (l *Layout) Stream(ctx context.Context, w io.Writer, open func(context.Cont
 		if _, err := w.Write(header(e.Name, e.Size)); err != nil {
 			return err
 		}
-		if err := copyOnce(ctx, io.MultiWriter(w, reporter{p}), d, func() (io.ReadCloser, error) { return open(ctx, d) }); err != nil {
-			return &BlobError{d.Digest, err}
+		if err := copyOnce(ctx, io.MultiWriter(outputWriter{w}, reporter{p}), d, func() (io.ReadCloser, error) { return open(ctx, d) }); err != nil {
+			return blobError(BlobError{d.Digest, err})
 		}
 		if _, err := w.Write(make([]byte, e.end()-e.Offset-e.Size)); err != nil {
 			return err

@@ -40,7 +40,7 @@ func writeBlob(ctx context.Context, w *placedWriter, d ocispec.Descriptor, kept 
 // from its middle, the blob is not whole and has to be written anew.
 func takeUp(ctx context.Context, w *placedWriter, d ocispec.Descriptor, kept int64, open func() (io.ReadCloser, error)) (whole bool, err error) {
 	hash := digest.SHA256.Hash()
-	n, err := copyBuffered(ctx, hash, io.NewSectionReader(w.f, w.base, kept))
+	n, err := copyBuffered(ctx, hash, outputReader{io.NewSectionReader(w.f, w.base, kept)})
 	if err != nil {
 		return false, err
 	}
@@ -86,6 +86,7 @@ type placedWriter struct {
 
 func (w *placedWriter) Write(p []byte) (int, error) {
 	n, err := w.f.WriteAt(p, w.base+w.at)
+	err = output(err)
 	w.at += int64(n)
 	w.report.Advance(int64(n))
 	if w.at-w.noted >= noteEvery {

@@ -121,7 +121,7 @@ func (l *Layout) writeBlobs(ctx context.Context, f File, open func(context.Conte
 				return err
 			}
 			if err := writeBlob(each, w, d, o.Kept(d.Digest), func() (io.ReadCloser, error) { return open(each, d) }); err != nil {
-				return &BlobError{d.Digest, err}
+				return blobError(BlobError{d.Digest, err})
 			}
 			follow.done(e.Header, e.end())
 			return nil
