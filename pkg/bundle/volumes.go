@@ -110,6 +110,9 @@ func (v *volumes) ranges(at, n int64) []sentRange {
 	return all
 }
 
+// Name is the path of the last volume: what ends early elsewhere names itself.
+func (v *volumes) Name() string { return v.files[len(v.files)-1].Name() }
+
 // Truncate gives each volume its size.
 func (v *volumes) Truncate(size int64) error {
 	v.size = size

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"sync"
 )
@@ -16,6 +17,7 @@ import (
 // nobody waits, and it computes nothing.
 type follower struct {
 	f     io.ReaderAt
+	name  string // of f, for errors
 	size  int64
 	every int64 // bytes of each sum
 
@@ -82,7 +84,7 @@ func (w *follower) sum(ctx context.Context, at, end int64) (string, error) {
 		}
 		n, err := copyBuffered(ctx, hash, io.NewSectionReader(w.f, at, min(front, end, at+stride)-at))
 		if err == nil && n == 0 { // somebody has cut the file
-			err = io.ErrUnexpectedEOF
+			err = fmt.Errorf("%s: ends at %d while it is written: %w", w.name, at, io.ErrUnexpectedEOF)
 		}
 		if err != nil {
 			return "", err

@@ -54,8 +54,9 @@ func TestWritersWaitForAFollowerThatIsFarBehind(t *testing.T) {
 
 func TestFollowerEndsWhenTheFileIsCut(t *testing.T) {
 	w := newFollower(bytes.NewReader(make([]byte, 10)), 20, 20)
+	w.name = "site.tar.partial"
 	w.done(0, 20)
-	if _, err := w.sums(t.Context()); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if _, err := w.sums(t.Context()); !errors.Is(err, io.ErrUnexpectedEOF) || err.Error() != "site.tar.partial: ends at 10 while it is written: unexpected EOF" {
 		t.Fatalf("got %v", err)
 	}
 }

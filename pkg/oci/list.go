@@ -3,7 +3,6 @@ package oci
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -88,7 +87,7 @@ func (c *Client) page(ctx context.Context, r Repository, u *url.URL) (raw []byte
 	defer resp.Body.Close()
 	raw, err = io.ReadAll(io.LimitReader(resp.Body, maxPage+1))
 	if err == nil && len(raw) > maxPage {
-		err = errors.New("a page of its list has more than 8 MiB")
+		err = fmt.Errorf("%s: %s: a page of it has more than %d bytes", r.Host, strings.TrimPrefix(u.Path, "/v2/"), maxPage)
 	}
 	if m := nextPage.FindStringSubmatch(resp.Header.Get("Link")); m != nil {
 		if at, bad := url.Parse(m[1]); bad == nil {

@@ -15,6 +15,8 @@ import (
 type File interface {
 	io.ReaderAt
 	io.WriterAt
+	// Name is for errors.
+	Name() string
 	// Truncate gives it a size; what is new reads as zeros.
 	Truncate(size int64) error
 }
@@ -64,6 +66,7 @@ func (l *Layout) Write(ctx context.Context, f File, open func(context.Context, o
 	follow.done(l.Size-trailer, l.Size)
 	g, ctx := errgroup.WithContext(ctx)
 	if follow != nil {
+		follow.name = f.Name()
 		g.Go(func() (err error) {
 			sums, err = follow.sums(ctx)
 			return err
