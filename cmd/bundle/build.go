@@ -61,7 +61,7 @@ func runBuild(c *cli.Context) error {
 		return err
 	}
 	p, written, err := buildBundle(c, unfinished, spoolDir(out, split), bases)
-	if err = errors.Join(err, unfinished.Close()); err != nil {
+	if err = errors.Join(unfinished.Keeps(err), unfinished.Close()); err != nil {
 		return err
 	}
 	cmdline.Warn(c, p.Warnings)

@@ -78,8 +78,12 @@ func TestFailedBuildSaysWhatItKeeps(t *testing.T) {
 	dir := connected(t, proxy.Addr(), filled)
 	args := []string{"build", "-c", "imageset.yaml", "--registries-conf", "registries.conf", "--insecure-skip-signature", "-o", "site.tar", "--jobs", "1"}
 	r := bad(t, 5, "403", dir, "bundle", args...)
-	if !strings.Contains(r.err, "hint: site.tar.partial keeps ") || !strings.Contains(r.err, "; the same command goes on from there") {
-		t.Errorf("no word of what is kept:\n%s", r.err)
+	check(t, proxy.SetRules(faults.Rule{PathRegexp: "/manifests/", Times: 1000, Fault: faults.Status(403, nil)}))
+	planning := bad(t, 5, "403", dir, "bundle", args...)
+	for _, text := range []string{r.err, planning.err} {
+		if !strings.Contains(text, "hint: site.tar.partial keeps ") || !strings.Contains(text, "; the same command goes on from there") {
+			t.Errorf("no word of what is kept:\n%s", text)
+		}
 	}
 	check(t, proxy.SetRules())
 	r = call(t, dir, "bundle", args...)
