@@ -27,8 +27,9 @@ type ClientOptions struct {
 	// docker's config.json, podman's auth.json.
 	AuthFile string
 	// Timeout is how long a registry may be silent. 0 means DefaultTimeout. A
-	// connection that cannot be made is given up after a quarter of it, if that
-	// is a second or more, and tried again like all that a bad link breaks.
+	// connection that cannot be made is given up after a quarter of it, or 15
+	// seconds if that is less, and tried again like all that a bad link breaks; only
+	// where the quarter is less than a second, it has the whole time.
 	Timeout time.Duration
 	// Hosts are the hosts of which more is known, by host:port.
 	Hosts map[string]HostAccess

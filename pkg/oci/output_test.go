@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -58,5 +59,39 @@ func TestErrorsOfTheOutputAreNoBlobs(t *testing.T) {
 	lost := func(context.Context, ocispec.Descriptor) (io.ReadCloser, error) { return nil, syscall.ECONNRESET }
 	if _, err := l.Write(t.Context(), file, lost, WriteOptions{}); !errors.As(err, new(*BlobError)) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// What is told of a blob as its size is proven, also when all of it is written
+// before it is.
+func TestWroteTellsTheSizeOfWhatIsProven(t *testing.T) {
+	content := strings.Repeat("x", noteEvery)
+	w := newWorld()
+	w.image("quay.io/a/one:v1", content)
+	d := digest.FromString(content)
+	file, err := os.Create(filepath.Join(t.TempDir(), "site.tar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	l := w.layout(t)
+	for _, right := range []bool{false, true} {
+		if !right {
+			w.blobs[d] = []byte(strings.Repeat("y", noteEvery))
+		} else {
+			w.blobs[d] = []byte(content)
+		}
+		var mu sync.Mutex
+		told := 0
+		_, err := l.Write(t.Context(), file, w.open, WriteOptions{Wrote: func(of digest.Digest, n int64) {
+			mu.Lock()
+			defer mu.Unlock()
+			if of == d && n == noteEvery {
+				told++
+			}
+		}})
+		if (err == nil) != right || (told == 1) != right || told > 1 {
+			t.Errorf("right %v: told %d times, %v", right, told, err)
+		}
 	}
 }

@@ -78,6 +78,7 @@ type placedWriter struct {
 	f        File
 	base, at int64
 	digest   digest.Digest
+	size     int64
 	report   progress.Func
 	wrote    func(digest.Digest, int64)
 	pace     func() error
@@ -91,7 +92,9 @@ func (w *placedWriter) Write(p []byte) (int, error) {
 	w.report.Advance(int64(n))
 	if w.at-w.noted >= noteEvery {
 		w.noted = w.at
-		w.wrote(w.digest, w.at)
+		if w.at < w.size { // writeBlob tells of what is whole, when it is proven
+			w.wrote(w.digest, w.at)
+		}
 		if err == nil {
 			err = w.pace()
 		}

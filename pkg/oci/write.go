@@ -32,9 +32,11 @@ type WriteOptions struct {
 	// Kept says how many bytes of a blob, from its beginning, an earlier run
 	// wrote to its place. They are read again and not believed. It may be nil.
 	Kept func(digest.Digest) int64
-	// Wrote is told how many bytes of a blob are in its place, every few
-	// megabytes, and its size when it is whole and proven. It may be nil, is
-	// called by many goroutines, and must be quick.
+	// Wrote is told how many bytes of a blob are in its place, at least each
+	// megabyte, and its size when it is whole and proven, and not before. Fewer
+	// than it was told before means that the blob was wrong and is written anew. It
+	// may be nil and is called by many goroutines, each of which writes on when it
+	// returns: so it can hold back writers that are ahead of their medium.
 	Wrote func(d digest.Digest, n int64)
 }
 
@@ -119,7 +121,7 @@ func (l *Layout) writeBlobs(ctx context.Context, f File, open func(context.Conte
 		}
 		d := l.Parts[i]
 		g.Go(func() error {
-			w := &placedWriter{f: f, base: e.Offset, digest: d.Digest, report: o.Progress, wrote: o.Wrote, pace: func() error { return follow.pace(each) }}
+			w := &placedWriter{f: f, base: e.Offset, digest: d.Digest, size: d.Size, report: o.Progress, wrote: o.Wrote, pace: func() error { return follow.pace(each) }}
 			if err := w.pace(); err != nil {
 				return err
 			}
