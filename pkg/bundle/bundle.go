@@ -189,7 +189,7 @@ func (b *Bundle) Damage(err error) error {
 		return err
 	}
 	return &InvalidError{Path: b.path, Findings: b.located([]oci.Finding{{
-		Entry:   "blobs/sha256/" + content.Want.Digest.Encoded(),
+		Entry:   blobEntry(content.Want.Digest),
 		Images:  oci.Owners(b.Images, b.Archive.Manifest)[content.Want.Digest],
 		Problem: content.Problem(),
 	}})}
@@ -294,7 +294,7 @@ func (b *Bundle) disagreements() []oci.Finding {
 		}
 		delete(have, e.Name)
 	}
-	for _, e := range b.Entries()[2:] { // the first two are the tar's own
+	for _, e := range b.Entries()[notBlobs:] {
 		if _, extra := have[e.Name]; extra {
 			findings = append(findings, oci.Finding{Entry: e.Name, Problem: "the packing list does not list it"})
 			delete(have, e.Name)

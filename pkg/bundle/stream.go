@@ -75,9 +75,6 @@ func VerifyStream(ctx context.Context, r io.Reader, root digest.Digest, p progre
 	return report, nil
 }
 
-// indexEntries are those up to index.json.
-const indexEntries = 2
-
 // frontReader reads a stream at offsets, and keeps what it has read.
 type frontReader struct {
 	r      io.Reader
@@ -138,7 +135,7 @@ func (a *appender) Write(b []byte) (int, error) {
 // open reads the packing list. Before that comes index.json: if that has another
 // root, nothing behind it is read.
 func (f *frontReader) open(root digest.Digest) (*Bundle, *oci.Layout, error) {
-	a, err := oci.OpenFront(f, indexEntries)
+	a, err := oci.OpenFront(f, notBlobs)
 	if err == nil && root != "" && a.Root != root {
 		err = &RootError{"-", a.Root, root}
 	}

@@ -38,9 +38,8 @@ func (c *Client) Document(ctx context.Context, address, accept string, most int6
 
 func (c *Client) documentOnce(ctx context.Context, u *url.URL, accept string, most int64) ([]byte, error) {
 	req := &http.Request{Method: http.MethodGet, URL: u, Header: http.Header{"Accept": {accept}}}
-	// http in an address that a person wrote is meant.
-	hc := &http.Client{Transport: c.roundTripper(Repository{Host: u.Host, Insecure: u.Scheme == "http"}), CheckRedirect: checkRedirect}
-	if u.Scheme == "http" { // a person wrote it
+	hc := &http.Client{Transport: c.roundTripper(Repository{Host: u.Host}), CheckRedirect: checkRedirect}
+	if u.Scheme == "http" { // in an address that a person wrote it is meant
 		hc.Transport = c.secure.RoundTripper
 	}
 	resp, err := c.ask(ctx, hc, u.Host, req, http.StatusOK)
