@@ -146,7 +146,7 @@ func hint(err error) string {
 	case errors.Is(err, errCancelled) && errors.As(err, &unfinished):
 		return ""
 	case errors.Is(err, errCancelled):
-		return "nothing half-written is left; the same command again does the rest"
+		return "nothing half-written has a final name; the same command again does the rest"
 	case errors.Is(err, errUntrusted):
 		return "a key of your own is trusted with --release-key FILE"
 	case errors.As(err, &file) && errors.Is(err, fs.ErrNotExist):

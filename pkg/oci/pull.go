@@ -120,7 +120,8 @@ func (c *Client) head(ctx context.Context, r Repository, req *http.Request) (*ht
 }
 
 // OpenBlob begins to read a blob at an offset. It makes one attempt and proves
-// nothing about the content: Source.Open does both.
+// nothing about the content: what a [Source] opens goes on where it is cut, and
+// whoever writes it proves it.
 func (c *Client) OpenBlob(ctx context.Context, r Repository, d ocispec.Descriptor, offset int64) (io.ReadCloser, error) {
 	req := request(http.MethodGet, r.Path, "blobs/"+d.Digest.String())
 	if offset > 0 {
@@ -150,7 +151,47 @@ func seek(resp *http.Response, offset int64) error {
 		return err
 	}
 	if got := resp.Header.Get("Content-Range"); !strings.HasPrefix(got, "bytes "+strconv.FormatInt(offset, 10)+"-") {
-		return fmt.Errorf("asked for bytes from %d, was given %q", offset, printable(got))
+		return &rangeError{offset, printable(got)}
 	}
 	return nil
+}
+
+// rangeError is a part of a blob that is not the one that was asked for.
+type rangeError struct {
+	want int64
+	got  string
+}
+
+func (e *rangeError) Error() string {
+	return fmt.Sprintf("asked for bytes from %d, was given %q", e.want, e.got)
+}
+
+// refusesParts tells whether an error may be that a registry gives blobs as a
+// whole only.
+func refusesParts(err error) bool {
+	if errors.As(err, new(*rangeError)) {
+		return true
+	}
+	e := (*HTTPError)(nil)
+	return errors.As(err, &e) && (e.Status == http.StatusRequestedRangeNotSatisfiable || e.Status == http.StatusBadRequest || e.Status == http.StatusNotImplemented)
+}
+
+// openBlobAt is OpenBlob, and reads from the beginning where that has to be.
+func (c *Client) openBlobAt(ctx context.Context, r Repository, d ocispec.Descriptor, offset int64) (io.ReadCloser, error) {
+	body, err := c.OpenBlob(ctx, r, d, offset)
+	if offset == 0 || !refusesParts(err) {
+		return body, err
+	}
+	whole, again := c.OpenBlob(ctx, r, d, 0)
+	if again != nil {
+		return nil, again
+	}
+	if _, again := io.CopyN(io.Discard, whole, offset); again != nil {
+		whole.Close()
+		if errors.Is(again, io.EOF) {
+			again = io.ErrUnexpectedEOF
+		}
+		return nil, &HTTPError{Host: r.Host, Method: http.MethodGet, Path: r.Path + "/blobs/" + d.Digest.String(), Err: again}
+	}
+	return whole, nil
 }

@@ -146,6 +146,15 @@ func TestUploadErrorsAreFinalOrNot(t *testing.T) {
 			if c.name == "no entry" {
 				c.opened++
 			}
+			// What is given up takes no room on the registry, but where it would be
+			// waited for in vain.
+			begun, cancelled := f.count("POST", "/blobs/uploads/"), f.count("DELETE", "/blobs/uploads/")
+			if c.name == "silent" {
+				cancelled++
+			}
+			if begun != cancelled {
+				t.Errorf("begun %d times, cancelled %d times", begun, cancelled)
+			}
 			if n := opened.Load(); n != c.opened {
 				t.Errorf("opened %d times, want %d", n, c.opened)
 			}

@@ -289,7 +289,7 @@ func (r *resumingReader) Seek(offset int64, whence int) (int64, error) {
 // one says for good that it cannot serve it.
 func (r *resumingReader) open() error {
 	for {
-		body, err := r.client.OpenBlob(r.ctx, r.places[0].Repository, r.desc, r.at)
+		body, err := r.client.openBlobAt(r.ctx, r.places[0].Repository, r.desc, r.at)
 		if err == nil {
 			r.body, r.moved = body, false
 			return nil

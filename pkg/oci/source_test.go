@@ -249,6 +249,18 @@ func flaky(content string, honour bool, cuts ...int) func(http.ResponseWriter, *
 	})
 }
 
+// partless is flaky for a registry that does not give parts.
+func partless(content string, refusal http.HandlerFunc, cuts ...int) func(http.ResponseWriter, *http.Request) bool {
+	whole := flaky(content, false, cuts...)
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Header.Get("Range") != "" {
+			refusal(w, r)
+			return true
+		}
+		return whole(w, r)
+	}
+}
+
 func TestDownloadsGoOnWhereTheyWereCut(t *testing.T) {
 	content := strings.Repeat("0123456789", 1000)
 	cases := []struct {
@@ -260,6 +272,12 @@ func TestDownloadsGoOnWhereTheyWereCut(t *testing.T) {
 		{"cut at the front", flaky(content, true, 0), 2},
 		{"cut often", flaky(content, true, 1000, 10, 0, 0, 500, 0, 1), 8},
 		{"cut where ranges are not known", flaky(content, false, 1000, 2000), 3},
+		{"cut where ranges are refused", partless(content, status(416, ""), 1000), 3},
+		{"cut where ranges are an error", partless(content, status(400, ""), 1000, 3000), 5},
+		{"cut where ranges are misread", partless(content, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Range", "bytes 3-9/10000")
+			status(206, content[3:10])(w, nil)
+		}, 1000), 3},
 		{"with trouble between", func() func(http.ResponseWriter, *http.Request) bool {
 			inner, n := flaky(content, true, 1000), 0
 			trouble := times(-1, "GET", "/blobs/", status(502, ""))

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -48,8 +49,13 @@ func (c *Client) PutPassingBlob(ctx context.Context, r Repository, d ocispec.Des
 	return c.putBlob(ctx, &upload{c: c, r: r, d: d, host: hostKey{r.Host, r.Insecure}, content: blobContent{open: open}, passing: true})
 }
 
-func (c *Client) putBlob(ctx context.Context, u *upload) error {
+func (c *Client) putBlob(ctx context.Context, u *upload) (err error) {
 	defer u.content.close()
+	defer func() {
+		if err != nil {
+			u.abandon(ctx, err)
+		}
+	}()
 	best, before := int64(0), error(nil)
 	for n := 1; ; n++ {
 		err := u.attempt(ctx)
@@ -72,6 +78,21 @@ func (c *Client) putBlob(ctx context.Context, u *upload) error {
 			return err
 		}
 	}
+}
+
+// goodbye is how long a registry has to take back an upload that is given up.
+const goodbye = 3 * time.Second
+
+// abandon takes an upload that is given up from the registry, also when ctx has
+// ended: what it got so far would take room there for a week, and the next run
+// begins anew. A registry that is silent is not waited for once more.
+func (u *upload) abandon(ctx context.Context, err error) {
+	if u.session == nil || ctx.Err() == nil && errors.Is(err, errStalled) {
+		return
+	}
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
+	defer stop()
+	u.c.cancelUpload(ctx, u.r, u.session)
 }
 
 // upload is one blob on its way to one repository.
@@ -202,10 +223,29 @@ func (u *upload) put(ctx context.Context, n int64, limit bodyLimit) error {
 	}
 	location.RawQuery += "digest=" + url.QueryEscape(u.d.Digest.String())
 	resp, err := u.c.do(ctx, u.r, actionsPush, u.request(http.MethodPut, &location, n, limit), http.StatusCreated, http.StatusNoContent)
+	if errors.Is(err, errStalled) && u.content.passed(u.d.Size) && u.arrives(ctx) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	return resp.Body.Close()
+}
+
+// arrives waits for a blob of which a registry has got everything and was silent
+// since: it may be bringing a large layer onto a slow disk. It is given as long
+// again. Nothing is sent meanwhile, there must not be two writers.
+func (u *upload) arrives(ctx context.Context) bool {
+	ctx, stop := context.WithTimeout(ctx, u.c.timeout)
+	defer stop()
+	for {
+		if there, err := u.c.HasBlob(ctx, u.r, u.d); err != nil || there {
+			return there
+		}
+		if sleep(ctx, u.c.timeout/20) != nil {
+			return false
+		}
+	}
 }
 
 // patch sends one chunk.

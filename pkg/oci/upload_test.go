@@ -2,6 +2,7 @@ package oci
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // sizes keeps the sizes of what was sent, by method.
@@ -272,5 +274,53 @@ func TestUploadsGoOnWhereTheyWereCut(t *testing.T) {
 	err := quickClient(t, ClientOptions{}).PutBlob(t.Context(), f.repo("a"), blobOf(string(content)), opener(content))
 	if _, cuts := k.seen(); err == nil || cuts != attempts {
 		t.Errorf("%v after %d cuts", err, cuts)
+	}
+}
+
+func TestAnUploadThatIsCancelledIsTakenBack(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	f := newFake(t, times(-1, "PUT", "/blobs/", func(w http.ResponseWriter, r *http.Request) {
+		cancel()
+		hang(w, r)
+	}))
+	err := quickClient(t, ClientOptions{}).PutBlob(ctx, f.repo("a"), blobOf("x"), opener([]byte("x")))
+	if err != context.Canceled || f.count("DELETE", "/blobs/uploads/") != 1 {
+		t.Errorf("%v, cancelled %d times", err, f.count("DELETE", "/blobs/uploads/"))
+	}
+}
+
+// A registry that has got all of a blob and brings it onto a slow disk is silent.
+func TestASlowCommitIsWaitedFor(t *testing.T) {
+	content := bytes.Repeat([]byte("0123456789"), 10_000)
+	f := newFake(t, nil)
+	inner := f.Config.Handler
+	got := make(chan *http.Request, 1)
+	f.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.Method {
+		case http.MethodPut:
+			all, _ := io.ReadAll(r.Body)
+			late := r.Clone(context.WithoutCancel(r.Context()))
+			late.Body = io.NopCloser(bytes.NewReader(all))
+			got <- late
+			<-r.Context().Done()
+			return
+		case http.MethodHead:
+			select {
+			case late := <-got: // this answer is still no
+				w.WriteHeader(404)
+				inner.ServeHTTP(httptest.NewRecorder(), late)
+				return
+			default:
+			}
+		}
+		inner.ServeHTTP(w, r)
+	})
+	c := quickClient(t, ClientOptions{Timeout: 500 * time.Millisecond})
+	if err := c.PutBlob(t.Context(), f.repo("a"), blobOf(string(content)), opener(content)); err != nil {
+		t.Error(err)
+	}
+	if n := f.count("POST", "/blobs/"); n != 1 {
+		t.Errorf("begun %d times", n)
 	}
 }

@@ -40,6 +40,12 @@ func (c *blobContent) close() {
 	c.r = nil
 }
 
+// passed tells whether content has been read up to an offset.
+func (c *blobContent) passed(at int64) bool {
+	c.last.end()
+	return c.r != nil && c.at == at
+}
+
 // bodyPart is the body of one request. net/http may still read from it, and close
 // it, when the request has been answered.
 type bodyPart struct {

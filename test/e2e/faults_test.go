@@ -3,6 +3,8 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -277,6 +279,16 @@ func TestInterruptedPushIsFinishedByTheNext(t *testing.T) {
 	r := interrupted(t, dir, started, "import", "push", "--site", "site.yaml", "site.tar")
 	if r.code != 130 || !strings.Contains(r.err, "import: cancelled") {
 		t.Errorf("exit code %d, want 130 and a word:\n%s", r.code, r.err)
+	}
+	// What has been sent of a blob takes no room on the node.
+	left, err := filepath.Glob(filepath.Join(node.Root(), "docker/registry/v2/repositories/*/*/_uploads/*/data"))
+	for _, path := range left {
+		if info, gone := os.Stat(path); gone == nil && info.Size() > 0 {
+			err = errors.Join(err, fmt.Errorf("%s: %d bytes are left", path, info.Size()))
+		}
+	}
+	if err != nil {
+		t.Error(err)
 	}
 	if err := proxy.SetRules(); err != nil {
 		t.Fatal(err)
