@@ -108,15 +108,17 @@ func (r *onSite) push() (runStep, error) {
 	s := runStep{Result: stepDone, Pushed: results}
 	var sent int64
 	whole := 0
+	nothing := err == nil // not a blob, nor a tag
 	for _, n := range results {
+		nothing = nothing && n.Whole
 		sent += n.BytesSent
 		if n.Error == "" {
 			whole++
 		}
 	}
 	s.Text = fmt.Sprintf("%s sent, %d of %d nodes filled", ui.Bytes(sent), whole, len(results))
-	if sent == 0 && err == nil {
-		s.Result, s.Text = stepNothing, fmt.Sprintf("%d of %d nodes have all blobs", whole, len(results))
+	if nothing {
+		s.Result, s.Text = stepNothing, fmt.Sprintf("%d of %d nodes have all of it", whole, len(results))
 	}
 	return s, r.tolerate(err)
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"drayage/internal/cmdline"
-	"drayage/internal/ui"
 	"drayage/pkg/bundle"
 	"drayage/pkg/serve"
 	"drayage/pkg/site"
@@ -115,11 +114,12 @@ func printServing(c *cli.Context, l net.Listener, b *bundle.Bundle, config *tls.
 }
 
 // serveUntilDone serves until ^C, which is how this ends well.
-func serveUntilDone(c *cli.Context, l net.Listener, config *tls.Config, h http.Handler) error {
+func serveUntilDone(c *cli.Context, l net.Listener, config *tls.Config, h *serve.Registry) error {
 	if config != nil {
 		l = tls.NewListener(l, config)
 	}
-	log := &serveLog{next: h, c: c, clients: map[string]bool{}}
+	log := &serveLog{next: h, c: c, clients: map[string]bool{}, damage: map[string]bool{}}
+	h.Damage = log.damaged
 	server := &http.Server{Handler: log, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(c.Context, func() {
@@ -134,6 +134,6 @@ func serveUntilDone(c *cli.Context, l net.Listener, config *tls.Config, h http.H
 	if err := <-stopped; err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	fmt.Fprintf(c.App.ErrWriter, "served: %d images asked for, %s, clients: %d\n", log.manifests, ui.Bytes(log.bytes), len(log.clients))
+	fmt.Fprintln(c.App.ErrWriter, log.summary())
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"github.com/urfave/cli/v2"
+
+	"drayage/internal/ui"
 )
 
 // serveLog says who asks for which image, one line each.
@@ -18,6 +20,25 @@ type serveLog struct {
 	clients   map[string]bool
 	manifests int
 	bytes     int64
+	damage    map[string]bool
+}
+
+// damaged says once of each blob that the bundle's content is wrong. Clients see
+// a connection that is cut, and try again for ever.
+func (s *serveLog) damaged(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if line := err.Error(); !s.damage[line] {
+		s.damage[line] = true
+		fmt.Fprintf(s.c.App.ErrWriter, "%s\n", line)
+	}
+}
+
+// summary is the last line.
+func (s *serveLog) summary() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return fmt.Sprintf("served: %d images asked for, %s, clients: %d", s.manifests, ui.Bytes(s.bytes), len(s.clients))
 }
 
 func (s *serveLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {

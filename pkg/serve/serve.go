@@ -35,6 +35,10 @@ import (
 
 // Registry serves one bundle. It is safe for use by many goroutines.
 type Registry struct {
+	// Damage is told of each blob that turns out wrong or unreadable while it is
+	// served, each time. It may be nil, and is called by many goroutines.
+	Damage func(error)
+
 	bundle *bundle.Bundle
 	repos  map[string]*repository
 }
@@ -182,10 +186,30 @@ func (g *Registry) whole(w http.ResponseWriter, r *http.Request, desc ocispec.De
 	}
 	defer content.Close()
 	w.Header().Set("Content-Length", strconv.FormatInt(desc.Size, 10))
-	var wrong *oci.ContentError
-	if _, err := io.Copy(w, content); errors.As(err, &wrong) {
-		panic(http.ErrAbortHandler)
+	medium := &faultyReader{r: content}
+	_, _ = io.Copy(w, medium) // a client that has gone needs no answer
+	if medium.err == nil {
+		return
 	}
+	if g.Damage != nil && r.Context().Err() == nil {
+		g.Damage(g.bundle.Damage(medium.err))
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// faultyReader keeps the error of a reader, which io.Copy mixes with those of
+// whom it writes to.
+type faultyReader struct {
+	r   io.Reader
+	err error
+}
+
+func (f *faultyReader) Read(p []byte) (int, error) {
+	n, err := f.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		f.err = err
+	}
+	return n, err
 }
 
 func answer(w http.ResponseWriter, v any) {

@@ -162,6 +162,11 @@ func TestServedDamageEndsShort(t *testing.T) {
 	if short == 0 {
 		t.Error("no repository has the blob")
 	}
+	// Who serves is told, once.
+	s.stop()
+	if n := strings.Count(s.errs.String(), "site.tar: blobs/sha256/"+last.Digest.Encoded()+": content is sha256:"); n != 1 {
+		t.Errorf("said %d times:\n%s", n, s.errs)
+	}
 }
 
 func repositories(t *testing.T, base string) []string {
