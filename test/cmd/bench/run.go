@@ -88,8 +88,10 @@ func (r runner) step(s step) (usage, error) {
 	if u.fetched, err = r.fetched(); err != nil {
 		return u, err
 	}
-	u.writes, err = r.writes()
-	return u, err
+	if u.writes, err = r.writes(); err != nil || s.name != stepPush || !r.t.keeps {
+		return u, err
+	}
+	return u, r.held()
 }
 
 // prepare empties nodes and counters.

@@ -143,11 +143,10 @@ func peers() []tool {
 				{name: stepPush, script: nodeByNode(each(`oras cp --no-tty --from-oci-layout out:i$n --to-plain-http $node/$to`))},
 			},
 		},
+		hauler(),
+		ocMirror(),
 	}
 }
-
-// notDriven are tools that the comparison knows and has no scripts for.
-var notDriven = []string{"hauler", "oc-mirror"}
 
 func peerNames() []string {
 	var all []string
@@ -176,9 +175,6 @@ func pick(bin, names string) (tools []tool, absent []string, err error) {
 			continue
 		}
 		tools = append(tools, t)
-	}
-	for _, n := range notDriven {
-		absent = append(absent, n+": there is no script for it here, left out")
 	}
 	return tools, absent, nil
 }
