@@ -35,8 +35,10 @@ type usage struct {
 	result int64
 	// writes are requests to the nodes that write; -1 if nobody counted.
 	writes int
-	load   float64 // of the machine, just before
-	out    string  // what it printed on standard output
+	// changed is how many images of all nodes have another digest than at the source.
+	changed int
+	load    float64 // of the machine, just before
+	out     string  // what it printed on standard output
 }
 
 // spawn runs a shell script in a folder and measures it.

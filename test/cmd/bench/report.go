@@ -121,6 +121,7 @@ func (r *report) median(tool, step string) (usage, bool) {
 		staged:  middle(all, func(u usage) int64 { return u.staged }),
 		result:  middle(all, func(u usage) int64 { return u.result }),
 		writes:  middle(all, func(u usage) int { return u.writes }),
+		changed: middle(all, func(u usage) int { return u.changed }),
 	}, true
 }
 

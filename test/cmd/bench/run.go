@@ -91,7 +91,8 @@ func (r runner) step(s step) (usage, error) {
 	if u.writes, err = r.writes(); err != nil || s.name != stepPush || !r.t.keeps {
 		return u, err
 	}
-	return u, r.held()
+	u.changed, err = r.held()
+	return u, err
 }
 
 // prepare empties nodes and counters.

@@ -134,7 +134,16 @@ func (r *report) linkTable() string {
 func (r *report) Notes() string {
 	var b strings.Builder
 	for _, t := range r.tools {
-		fmt.Fprintf(&b, "* %s: %s.\n", t.name, t.note)
+		fmt.Fprintf(&b, "* %s: %s%s.\n", t.name, t.note, r.changed(t))
 	}
 	return strings.TrimSpace(b.String())
+}
+
+// changed says what a tool's push did to digests, if anything.
+func (r *report) changed(t tool) string {
+	u, _ := r.median(t.name, stepPush)
+	if u.changed == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %d of %d images on the nodes have another digest than at the source", u.changed, nodeCount*len(r.set.images))
 }
