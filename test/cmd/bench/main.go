@@ -10,6 +10,10 @@
 // them. Medians are printed. Two things are measured with links in between that
 // pass so many bytes a second and no more.
 //
+// After a push every node is asked for every image by name, where a tool keeps
+// names: one that is missing fails the tool, and digests that are not the
+// source's are counted and said.
+//
 // What a child used comes from the kernel: CPU and peak memory from wait4, bytes
 // read and written from /proc/PID/io once it has ended. What it fetched comes
 // from the source's access log.
