@@ -156,6 +156,13 @@ func TestSparseIndexesAreCopied(t *testing.T) {
 	if states, err := check(t, b, siteOf(to), true); err != nil {
 		t.Errorf("%v: %+v", err, states)
 	}
+	down, another := newNode(t), newNode(t) // that one may have the rest
+	(&lenient{}).on(another)
+	down.server.Close()
+	const gap = "some of its images are on none of the nodes that answer; left out, as in a sparse index"
+	if result, err := copyTo(t, siteOf(from, down, another)); err != nil || len(result.Warnings) != 3 || !strings.HasSuffix(result.Warnings[2], gap) {
+		t.Errorf("%v: %+v", err, result)
+	}
 	var sparse *SparseError
 	if _, err := copyTo(t, siteOf(from, strict)); !errors.As(err, &sparse) || len(strict.changes()) > 0 {
 		t.Errorf("got %v", err)

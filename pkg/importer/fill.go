@@ -54,13 +54,14 @@ func prove(ctx context.Context, work *work, s *site.Site, o FillOptions, results
 	return results, together(len(results), pushed, checked)
 }
 
-// together makes one NodesError of two.
+// together makes one NodesError of two. One that came with another error, as of
+// a bundle that is damaged, stays with it.
 func together(of int, errs ...error) error {
 	all := &NodesError{Of: of}
 	for _, err := range errs {
-		var some *NodesError
+		some, plain := err.(*NodesError)
 		switch {
-		case errors.As(err, &some):
+		case plain:
 			all.Failed += some.Failed
 			all.Errs = append(all.Errs, some.Errs...)
 		case err != nil:

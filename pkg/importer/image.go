@@ -58,6 +58,11 @@ func UnpackImage(ctx context.Context, b *bundle.Bundle, image manifest.Image, di
 			return writeOut(filepath.Join(part, filepath.FromSlash(name)), content)
 		})
 	}
+	for _, folder := range []string{blobs, ocispec.ImageBlobsDir, "."} {
+		if err == nil {
+			err = durable.SyncFolder(filepath.Join(part, filepath.FromSlash(folder)))
+		}
+	}
 	if err == nil {
 		err = os.Rename(part, dir)
 	}

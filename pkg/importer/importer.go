@@ -3,11 +3,11 @@
 //
 // # What one node gets
 //
-// All nodes get the same, at the same time, and none waits for another. On one
-// node the order is: every blob, then the sigstore attachments, then the image
-// manifests, then the indexes that name them, then the tags. A cluster that finds an image's manifest on a
-// mirror does not turn to the next mirror when a blob is missing there, so a
-// node shows an image only when it is whole.
+// All nodes get the same, at the same time, and none waits for another for long.
+// On one node the order is: every blob, then the sigstore attachments, then the
+// image manifests, then the indexes that name them, then the tags. A cluster that
+// finds an image's manifest on a mirror does not turn to the next mirror when a
+// blob is missing there, so a node shows an image only when it is whole.
 //
 // What a node has is asked for and not sent again: blobs by digest and size,
 // manifests by digest, tags by what they point at. So a second run costs only
@@ -21,9 +21,9 @@
 // A bundle may come through a pipe ([FillPipe]): then each byte passes once, and
 // all nodes go at the pace of the slowest, or without it.
 //
-// Nodes that are equally fast read each blob once between them; one that is slow,
-// hangs or is gone holds the others up for a second or two and no longer, and
-// reads by itself from then on.
+// Nodes that are equally fast read each blob once between them. One that is slow,
+// hangs or is gone holds the others up for half a second, or for a twentieth of
+// the time that it was as fast as they, and reads by itself from then on.
 //
 // A bundle may hold indexes without all the images that they name. Such a one is
 // first put to the test on each node, with an index that is made up: most

@@ -269,3 +269,13 @@ func (c *gatherer) finish() *work {
 }
 
 var errNoSource = errors.New("no other node of the site answers")
+
+// gaps are warnings of indexes of which no node that answered has all images.
+// Most are sparse by intention. Where a node is silent, it may have the rest.
+func (w *work) gaps() []string {
+	seen := map[string]bool{}
+	for _, x := range w.sparse.indexes {
+		seen[x.repo+"@"+x.ref+": some of its images are on none of the nodes that answer; left out, as in a sparse index"] = true
+	}
+	return slices.Sorted(maps.Keys(seen))
+}

@@ -314,6 +314,52 @@ func TestUploadsThatFailOnce(t *testing.T) {
 	n.check(t, b)
 }
 
+// A registry that wants to be asked again in a while holds nobody up with a blob
+// that has passed by then.
+func TestUploadThatWaitsHoldsNobodyUp(t *testing.T) {
+	w := newWorld()
+	large := strings.Repeat("large ", 6_000_000) // much more than the window
+	w.add("quay.io/acme/large:v1", w.content(large))
+	w.add("quay.io/acme/z:v1", w.content("last"))
+	raw, b := piped(t, w)
+	nodes := []*node{newNode(t), newNode(t)}
+	over := make(chan struct{})
+	nodes[1].otherwise(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Query().Get("digest") != digest.FromString(large).String() {
+			return false
+		}
+		answer := http.NewResponseController(w)
+		_ = answer.EnableFullDuplex() // the answer is heard, whatever is still to come
+		io.CopyN(io.Discard, r.Body, int64(len(large))/2)
+		w.Header().Set("Retry-After", "2")
+		w.Header().Set("Content-Length", "0")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_ = answer.Flush()
+		<-over
+		return true
+	})
+	_, _, err := pushPipe(t, bytes.NewReader(raw), time.Second, nodes...)
+	close(over)
+	missed := (*MissedError)(nil)
+	if !errors.As(err, &missed) || missed.Blobs != 1 || errors.As(err, new(*SlowError)) {
+		t.Errorf("%v", err)
+	}
+	nodes[0].check(t, b)
+}
+
+// What nodes lack is said beside what is wrong with the bundle, and not in its place.
+func TestDamageIsSaidBesideNodes(t *testing.T) {
+	damage := &bundle.InvalidError{Path: "-", Findings: []oci.Finding{{Problem: "is cut"}}}
+	down := &NodesError{Failed: 1, Of: 3, Errs: []error{errors.New("node3: down")}}
+	err := together(3, errors.Join(damage, down), nil)
+	if invalid := (*bundle.InvalidError)(nil); !errors.As(err, &invalid) {
+		t.Errorf("got %v", err)
+	}
+	if err := together(3, down, &NodesError{Failed: 1, Of: 2, Errs: []error{errors.New("node1: not whole")}}); err == nil || err.(*NodesError).Failed != 2 {
+		t.Errorf("got %v", err)
+	}
+}
+
 func descriptorOf(b *bundle.Bundle, d digest.Digest) ocispec.Descriptor {
 	for _, p := range b.Manifest.Blobs {
 		if p.Digest == d {

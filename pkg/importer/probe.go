@@ -96,7 +96,8 @@ func (p *pusher) probe(ctx context.Context, s sparseWork) error {
 }
 
 // ask puts an index under its digest, without a tag, and takes it away again,
-// where the registry lets us. What stays is garbage of a few hundred bytes.
+// where the registry lets us; those that we set up do not. What stays is garbage
+// of a few hundred bytes.
 func (p *pusher) ask(ctx context.Context, repo string, index ocispec.Index) error {
 	raw, err := json.Marshal(index)
 	if err != nil {
