@@ -43,14 +43,13 @@ func TestForNode(t *testing.T) {
 	n.Func().Advance(5)
 	n.Func().Skip(2)
 	n.Func().Advance(-1)
-	n.GiveUp(10)
-	n.GiveUp(10)
+	n.Func().NodeFailed("", "stopped")
 	want := []Event{
 		{Kind: Advance, Node: "node1", Bytes: 5}, {Kind: Skip, Node: "node1", Bytes: 2},
-		{Kind: Advance, Node: "node1", Bytes: -1}, {Kind: Skip, Node: "node1", Bytes: 4},
+		{Kind: Advance, Node: "node1", Bytes: -1}, {Kind: Failed, Node: "node1", Name: "stopped"},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}
-	ForNode(nil, "node1").GiveUp(10)
+	ForNode(nil, "node1").Func().NodeFailed("", "stopped")
 }

@@ -13,13 +13,15 @@ const (
 	// Advance says that Bytes more are done. Bytes is negative when work had
 	// to be taken back and is done again.
 	Advance Kind = "advance"
-	// Skip says that Bytes more need no work: they are there from before, or are
-	// given up. They count as done and say nothing about how fast work goes.
+	// Skip says that Bytes more need no work: they are there from before. They count as done and say nothing about how fast work goes.
 	Skip Kind = "skip"
 	// Ended says that a part of the work is whole: all blobs of a Class of images,
 	// Pieces of them with Bytes in all, or, when Class is empty, all that a node
 	// gets, of which Name is the line of text.
 	Ended Kind = "ended"
+	// Failed says that nothing more is expected of a Node, and that what was done
+	// there is no part of the work any more. Name is the line of text.
+	Failed Kind = "failed"
 	// Note is one line that a person wants to read: a thing that ended, a
 	// warning, a retry.
 	Note Kind = "note"
@@ -68,6 +70,9 @@ func (f Func) Skip(n int64) { f.emit(Event{Kind: Skip, Bytes: n}) }
 
 // NodeEnded reports that a node has all that it gets; text is the line that says so.
 func (f Func) NodeEnded(node, text string) { f.emit(Event{Kind: Ended, Node: node, Name: text}) }
+
+// NodeFailed reports that a node gets no more; text is the line that says so.
+func (f Func) NodeFailed(node, text string) { f.emit(Event{Kind: Failed, Node: node, Name: text}) }
 
 // ClassEnded reports that all blobs of a class of images are in their place.
 func (f Func) ClassEnded(c EndedClass) {

@@ -48,7 +48,11 @@ func unit(counted bool) string {
 }
 
 func (u *UI) noteEvent(e progress.Event) {
-	u.event(event{Kind: string(e.Kind), Node: e.Node, Class: e.Class, Text: e.Name, Blobs: e.Pieces, Bytes: e.Bytes})
+	phase := ""
+	if e.Kind != progress.Note {
+		phase = u.stage
+	}
+	u.event(event{Kind: string(e.Kind), Phase: phase, Node: e.Node, Class: e.Class, Text: e.Name, Blobs: e.Pieces, Bytes: e.Bytes})
 }
 
 func (u *UI) event(e event) {

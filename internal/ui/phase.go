@@ -23,16 +23,16 @@ type phase struct {
 // part is what one node has to get, or the whole.
 type part struct {
 	total, done int64
-	meter       meter
+	gross, net  meter // bytes that went over the line, and those of them that stand
 }
 
 func newPhase(e progress.Event, now time.Time) *phase {
 	p := &phase{name: e.Name, total: e.Bytes, counted: e.Counted, parts: map[string]*part{}}
 	for _, n := range e.Nodes {
-		p.parts[n] = &part{total: e.Bytes / int64(len(e.Nodes)), meter: newMeter(now)}
+		p.parts[n] = &part{total: e.Bytes / int64(len(e.Nodes)), gross: newMeter(now), net: newMeter(now)}
 	}
 	if len(e.Nodes) == 0 {
-		p.parts[""] = &part{total: e.Bytes, meter: newMeter(now)}
+		p.parts[""] = &part{total: e.Bytes, gross: newMeter(now), net: newMeter(now)}
 	}
 	return p
 }
@@ -45,8 +45,17 @@ func (p *phase) count(e progress.Event, now time.Time) {
 		}
 	}
 	part.done += e.Bytes
-	if e.Kind == progress.Advance && e.Bytes > 0 {
-		part.meter.add(e.Bytes, now)
+	if e.Kind == progress.Advance {
+		part.gross.add(max(0, e.Bytes), now)
+		part.net.add(e.Bytes, now)
+	}
+}
+
+// fail takes a node out of the work, with what it had: it would look done.
+func (p *phase) fail(node string) {
+	if part := p.parts[node]; part != nil && node != "" {
+		p.total -= part.total
+		delete(p.parts, node)
 	}
 }
 
@@ -63,7 +72,7 @@ func (p *phase) done() int64 {
 func (p *phase) rate(now time.Time) int64 {
 	var n int64
 	for _, part := range p.parts {
-		n += part.meter.rate(now)
+		n += part.gross.rate(now)
 	}
 	return n
 }
@@ -76,8 +85,8 @@ func (p *phase) left(now time.Time) (longest time.Duration, known bool) {
 		if left <= 0 {
 			continue
 		}
-		rate := part.meter.rate(now)
-		if rate <= 0 || !part.meter.settled(now) {
+		rate := part.net.rate(now)
+		if rate <= 0 || !part.net.settled(now) {
 			return 0, false
 		}
 		seconds := float64(left) / float64(rate)
@@ -86,7 +95,7 @@ func (p *phase) left(now time.Time) (longest time.Duration, known bool) {
 		}
 		longest = max(longest, time.Duration(seconds*float64(time.Second)))
 	}
-	return longest, true
+	return longest, len(p.parts) > 0
 }
 
 // maxLeft is the longest time that is told; behind it stands "unknown".
@@ -94,7 +103,7 @@ const maxLeft = 99 * time.Hour
 
 // time is the time left, in words.
 func (p *phase) time(now time.Time) string {
-	if p.done() == p.total { // sent, and not yet confirmed
+	if p.full() { // sent, and not yet confirmed
 		return "finishing"
 	}
 	left, known := p.left(now)
@@ -104,7 +113,13 @@ func (p *phase) time(now time.Time) string {
 	return duration(left) + " left"
 }
 
+// full is never said of a stage of which all nodes failed.
+func (p *phase) full() bool { return p.total > 0 && p.done() == p.total }
+
 func (p *phase) percent() int64 {
+	if p.total <= 0 {
+		return 0
+	}
 	return int64(float64(p.done()) / float64(p.total) * 100)
 }
 
@@ -130,7 +145,7 @@ const (
 func (p *phase) bar(now time.Time, width int) string {
 	percent := fmt.Sprintf("%s %3d%%", p.name, p.percent())
 	left := p.time(now)
-	if _, known := p.left(now); !known && p.done() < p.total {
+	if _, known := p.left(now); !known && !p.full() {
 		left = "-- left"
 	}
 	whole := len(p.amounts(now)) + 1

@@ -11,8 +11,10 @@
 //
 // The rate is that of the last twenty seconds, so a line that becomes faster or
 // slower is believed soon. Bytes that needed no work, those of an earlier run or
-// those that a node has already, are done and are no part of the rate; bytes that
-// are sent twice are. Where nodes are filled beside each other, the time is that
+// those that a node has already, are done and are no part of the rate. Bytes that
+// are sent twice are part of the rate that is shown, since the line carried them,
+// but not of the one that the time is told from. A node that failed is no part of
+// the work any more. Where nodes are filled beside each other, the time is that
 // of the one that needs longest.
 package ui
 
@@ -63,6 +65,7 @@ type UI struct {
 
 	mu    sync.Mutex
 	phase *phase // nil when nothing is counted
+	stage string // its name, also when nothing is counted
 	shown time.Time
 	drawn bool          // a bar stands on the screen
 	stop  chan struct{} // ends the clock; nil when it does not run
@@ -123,12 +126,18 @@ func (u *UI) take(e progress.Event) {
 			u.phase.count(e, u.now())
 		}
 		u.tick()
+	case progress.Failed:
+		if u.phase != nil {
+			u.phase.fail(e.Node)
+		}
+		u.note(e)
 	case progress.Note, progress.Ended:
 		u.note(e)
 	}
 }
 
 func (u *UI) beginPhase(e progress.Event) {
+	u.stage = e.Name
 	if u.draw == events {
 		u.event(event{Kind: string(e.Kind), Phase: e.Name, Total: &e.Bytes, Unit: unit(e.Counted)})
 	}

@@ -141,12 +141,45 @@ func TestANodeThatIsGivenUpIsNotWaitedFor(t *testing.T) {
 	c := newClocked(lines, 0)
 	p := c.Progress()
 	p.PhaseOf("push", 100_000_000, []string{"well", "gone"})
-	well, gone := progress.ForNode(p, "well").Func(), progress.ForNode(p, "gone")
-	gone.Func().Advance(7)
-	gone.GiveUp(100_000_000)
+	well, gone := progress.ForNode(p, "well").Func(), progress.ForNode(p, "gone").Func()
+	gone.Advance(7)
+	gone.NodeFailed("gone", "stopped")
+	gone.Advance(7) // a reader that is late
 	c.pass(10, func() { well.Advance(1_000_000) })
-	if got, want := c.out.String(), "push: 55%, 110MB of 200MB, 1MB/s, 1m30s left\n"; got != want {
+	if got, want := c.out.String(), "gone: stopped\npush: 10%, 10MB of 100MB, 1MB/s, 1m30s left\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestAStageWhoseNodesAllFailedIsNotDone(t *testing.T) {
+	for _, draw := range []drawing{lines, bar, events} {
+		c := newClocked(draw, 80)
+		p := c.Progress()
+		p.PhaseOf("push", 1000, []string{"node1", "node2"})
+		p.NodeFailed("node1", "stopped")
+		p.NodeFailed("node2", "stopped")
+		c.pass(10, nil)
+		got := c.out.String()
+		if strings.Contains(got, "100%") || strings.Contains(got, "finishing") || strings.Contains(got, "secondsLeft") {
+			t.Errorf("got %q", got)
+		}
+		if want := `{"event":"failed","seconds":0,"phase":"push","node":"node1","text":"stopped"}`; draw == events && !strings.Contains(got, want) {
+			t.Errorf("got %q without %s", got, want)
+		}
+	}
+}
+
+// A line that cuts each transfer moves much and gets nowhere.
+func TestWhatIsCutAgainAndAgainHasNoEnd(t *testing.T) {
+	c := newClocked(lines, 0)
+	p := c.Progress()
+	p.Phase("push", 1_000_000_000)
+	for range 10 {
+		c.pass(4, func() { p.Advance(50_000_000) })
+		p.Advance(-200_000_000)
+	}
+	if left, known := c.phase.left(c.at); known {
+		t.Errorf("%s left, want nothing told", left)
 	}
 }
 
@@ -158,7 +191,7 @@ func TestTakenBackIsNotDoneAndWasWork(t *testing.T) {
 	c.pass(5, func() { p.Advance(1_000_000) })
 	p.Advance(-5_000_000)
 	c.pass(5, func() { p.Advance(1_000_000) })
-	if got, want := c.out.String(), "push: 5%, 5MB of 100MB, 1MB/s, 1m35s left\n"; got != want {
+	if got, want := c.out.String(), "push: 5%, 5MB of 100MB, 1MB/s, 3m10s left\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -254,8 +287,8 @@ func TestEventsAreJSONLines(t *testing.T) {
 		`{"event":"note","seconds":0,"text":"reading <b>"}`,
 		`{"event":"phase","seconds":0,"phase":"push","total":100000000}`,
 		`{"event":"state","seconds":5,"phase":"push","done":10000000,"total":100000000,"bytesPerSecond":2000000,"secondsLeft":45}`,
-		`{"event":"ended","seconds":5,"node":"node1","class":"release","blobs":2,"bytes":12}`,
-		`{"event":"ended","seconds":5,"node":"node1","text":"done"}`,
+		`{"event":"ended","seconds":5,"phase":"push","node":"node1","class":"release","blobs":2,"bytes":12}`,
+		`{"event":"ended","seconds":5,"phase":"push","node":"node1","text":"done"}`,
 	}
 	at := 0
 	for _, row := range rows {

@@ -134,7 +134,6 @@ func (c *checker) node(ctx context.Context, name string, w *work) (NodeState, er
 	if !c.deep {
 		total = int64(len(pieces))
 	}
-	c.report.Skip(total - c.done)
 	s := c.state(w, pieces)
 	s.Node, s.Host = name, c.host.Host
 	s.Reachable = !noAnswer(err) && !errors.Is(err, context.Canceled)
@@ -144,6 +143,7 @@ func (c *checker) node(ctx context.Context, name string, w *work) (NodeState, er
 		s.Error = "cancelled"
 		return s, err
 	case s.Whole:
+		c.report.Skip(total - c.done)
 		c.report.NodeEnded(name, fmt.Sprintf("whole: %d images, %d blobs", s.Images, len(w.needed())))
 		return s, nil
 	}
@@ -154,9 +154,10 @@ func (c *checker) node(ctx context.Context, name string, w *work) (NodeState, er
 	s.Error = e.Error()[len(name)+len(": "):]
 	e.State.Error = s.Error
 	if !s.Reachable {
-		c.report.Note(name, "does not answer; see below")
+		c.report.NodeFailed(name, "does not answer; see below")
 		return s, e
 	}
+	c.report.Skip(total - c.done) // what was asked for in vain is asked, too
 	c.report.Note(name, "not whole; see below")
 	return s, e
 }

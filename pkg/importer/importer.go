@@ -171,8 +171,7 @@ func newPusher(b *bundle.Bundle, s *site.Site, n site.Node, f shared, o PushOpti
 // node fills a node and says how it fared. damage tells the source's errors apart.
 func (p *pusher) node(ctx context.Context, damage func(error) error, n site.Node, w *work) (NodeResult, error) {
 	start := time.Now()
-	share := progress.ForNode(p.report, n.Name)
-	p.report, p.classes = share.Func(), w.classes()
+	p.report, p.classes = progress.ForNode(p.report, n.Name).Func(), w.classes()
 	defer p.fan.leave(p) // nobody waits for a node that has ended
 	mounts, err := p.ready(ctx, w)
 	if err == nil {
@@ -190,8 +189,7 @@ func (p *pusher) node(ctx context.Context, damage func(error) error, n site.Node
 	case err != nil:
 		err = damage(err)
 		r.Error = err.Error()
-		share.GiveUp(w.bytes)
-		p.report.Note(n.Name, "stopped; see below") // with all nodes' errors, each once
+		p.report.NodeFailed(n.Name, "stopped; see below") // with all nodes' errors, each once
 		err = fmt.Errorf("%s: %w", n.Name, err)
 	default:
 		r.Whole = !p.wrote && r.Sent+r.Mounted == 0

@@ -78,7 +78,7 @@ func (m *meter) take(e progress.Event) {
 		m.phases++
 	case progress.Advance, progress.Skip:
 		m.done += e.Bytes
-	case progress.Note, progress.Ended:
+	case progress.Note, progress.Ended, progress.Failed:
 		if e.Class != "" {
 			return
 		}
