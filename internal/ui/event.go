@@ -57,7 +57,7 @@ func (u *UI) noteEvent(e progress.Event) {
 
 func (u *UI) event(e event) {
 	e.Seconds = float64(u.now().Sub(u.began).Milliseconds()) / 1000
-	w := json.NewEncoder(u.out)
+	w := json.NewEncoder(&u.unsent)
 	w.SetEscapeHTML(false)
-	_ = w.Encode(e) // an event that nobody reads harms nobody
+	_ = w.Encode(e) // into memory, and all of it can be said in JSON
 }

@@ -19,6 +19,7 @@
 package ui
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -63,12 +64,16 @@ type UI struct {
 	now   func() time.Time
 	began time.Time
 
-	mu    sync.Mutex
-	phase *phase // nil when nothing is counted
-	stage string // its name, also when nothing is counted
-	shown time.Time
-	drawn bool          // a bar stands on the screen
-	stop  chan struct{} // ends the clock; nil when it does not run
+	writing sync.Mutex // held while out is written to; taken before mu
+
+	mu     sync.Mutex
+	unsent bytes.Buffer  // what waits to be written
+	wake   chan struct{} // tells the clock that there is something; nil where none runs
+	phase  *phase        // nil when nothing is counted
+	stage  string        // its name, also when nothing is counted
+	shown  time.Time
+	drawn  bool          // a bar stands on the screen
+	stop   chan struct{} // ends the clock; nil when it does not run
 }
 
 type drawing int
@@ -106,17 +111,47 @@ func (u *UI) Progress() progress.Func { return u.take }
 // Close takes the bar away. The UI may be used again.
 func (u *UI) Close() {
 	u.mu.Lock()
-	defer u.mu.Unlock()
 	u.endPhase()
 	if u.stop != nil {
 		close(u.stop)
-		u.stop = nil
+		u.stop, u.wake = nil, nil
+	}
+	u.mu.Unlock()
+	u.flush()
+}
+
+// flush writes what waits. Nobody who works holds on for a reader that stands still:
+// while the clock runs, it alone writes.
+func (u *UI) flush() {
+	u.writing.Lock()
+	defer u.writing.Unlock()
+	u.mu.Lock()
+	out := bytes.Clone(u.unsent.Bytes())
+	u.unsent.Reset()
+	u.mu.Unlock()
+	if len(out) > 0 {
+		_, _ = u.out.Write(out) // what nobody reads harms nobody
 	}
 }
 
 func (u *UI) take(e progress.Event) {
 	u.mu.Lock()
-	defer u.mu.Unlock()
+	u.handle(e)
+	wake, waits := u.wake, u.unsent.Len() > 0
+	u.mu.Unlock()
+	switch {
+	case !waits:
+	case wake == nil:
+		u.flush()
+	default:
+		select {
+		case wake <- struct{}{}:
+		default: // it was told already
+		}
+	}
+}
+
+func (u *UI) handle(e progress.Event) {
 	switch e.Kind {
 	case progress.Phase:
 		u.endPhase()
@@ -125,7 +160,6 @@ func (u *UI) take(e progress.Event) {
 		if u.phase != nil {
 			u.phase.count(e, u.now())
 		}
-		u.tick()
 	case progress.Failed:
 		if u.phase != nil {
 			u.phase.fail(e.Node)
@@ -150,19 +184,20 @@ func (u *UI) beginPhase(e progress.Event) {
 		u.drawBar()
 	}
 	if u.stop == nil && u.draw != nothing {
-		u.stop = make(chan struct{})
-		go u.clock(u.stop)
+		u.stop, u.wake = make(chan struct{}), make(chan struct{}, 1)
+		go u.clock(u.stop, u.wake)
 	}
 }
 
 // clock shows the state when nothing happens, too: that is when somebody looks.
-func (u *UI) clock(stop chan struct{}) {
+func (u *UI) clock(stop, wake chan struct{}) {
 	t := time.NewTicker(drawEvery)
 	defer t.Stop()
 	for {
 		select {
 		case <-stop:
 			return
+		case <-wake:
 		case <-t.C:
 			u.mu.Lock()
 			if u.stop == stop {
@@ -170,6 +205,7 @@ func (u *UI) clock(stop chan struct{}) {
 			}
 			u.mu.Unlock()
 		}
+		u.flush()
 	}
 }
 
@@ -192,7 +228,7 @@ func (u *UI) tick() {
 	case bar:
 		u.drawBar()
 	case lines:
-		fmt.Fprintln(u.out, u.phase.line(u.now()))
+		fmt.Fprintln(&u.unsent, u.phase.line(u.now()))
 	case events:
 		u.state()
 	}
@@ -200,13 +236,13 @@ func (u *UI) tick() {
 
 func (u *UI) drawBar() {
 	// The last column stays free: some terminals go to the next line there.
-	fmt.Fprint(u.out, "\r"+u.phase.bar(u.now(), u.width()-1)+"\x1b[K")
+	fmt.Fprint(&u.unsent, "\r"+u.phase.bar(u.now(), u.width()-1)+"\x1b[K")
 	u.drawn = true
 }
 
 func (u *UI) clear() {
 	if u.drawn {
-		fmt.Fprint(u.out, "\r\x1b[K")
+		fmt.Fprint(&u.unsent, "\r\x1b[K")
 		u.drawn = false
 	}
 }
@@ -220,7 +256,7 @@ func (u *UI) note(e progress.Event) {
 		return
 	}
 	u.clear()
-	fmt.Fprintln(u.out, text(e))
+	fmt.Fprintln(&u.unsent, text(e))
 	if u.phase != nil && u.draw == bar {
 		u.drawBar()
 	}

@@ -3,6 +3,7 @@ package ui
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"strings"
 	"sync"
@@ -37,6 +38,7 @@ func (c *clocked) pass(seconds int, eachSecond func()) {
 			c.shown = shown
 		}
 		c.tick()
+		c.flush()
 	}
 }
 
@@ -349,6 +351,25 @@ func TestManyGoroutinesAndTheClock(t *testing.T) {
 	}
 	u.Close()
 	u.Close()
+}
+
+// A terminal that is held (^S) or a program that does not read holds no work up.
+func TestReaderThatStandsStillHoldsNoWork(t *testing.T) {
+	for _, draw := range []drawing{lines, bar, events} {
+		r, w := io.Pipe()
+		u := &UI{out: w, draw: draw, width: func() int { return 80 }, now: time.Now, began: time.Now()}
+		p := u.Progress()
+		p.Phase("push", 8000)
+		for range 4000 { // would never end
+			p.Advance(2)
+			p.Note("node", "done")
+		}
+		go func() { _, _ = io.Copy(io.Discard, r) }()
+		u.Close()
+		if got := u.unsent.Len(); got != 0 {
+			t.Errorf("%d bytes are left unsaid", got)
+		}
+	}
 }
 
 func TestDuration(t *testing.T) {
