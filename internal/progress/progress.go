@@ -38,10 +38,20 @@ type Event struct {
 	Nodes []string `json:"nodes,omitempty"`
 	// Counted, of a Phase, says that its Bytes, and those of Advance and Skip in it,
 	// are a number of pieces: each takes about as long as another, whatever its size.
-	Counted bool   `json:"counted,omitempty"`
-	Class   string `json:"class,omitempty"`
-	Pieces  int    `json:"pieces,omitempty"`
-	Bytes   int64  `json:"bytes,omitempty"`
+	Counted bool `json:"counted,omitempty"`
+	// Blobs, of a Phase, are what it brings to each of Nodes, in their order.
+	Blobs []Blob `json:"-"`
+	// Blob is of which of Blobs an Advance or a Skip tells; empty when none is named.
+	Blob   string `json:"-"`
+	Class  string `json:"class,omitempty"`
+	Pieces int    `json:"pieces,omitempty"`
+	Bytes  int64  `json:"bytes,omitempty"`
+}
+
+// Blob is one of the blobs of a Phase, with its size in bytes.
+type Blob struct {
+	Name  string
+	Bytes int64
 }
 
 // Func takes events. It is called from many goroutines at once and must be
@@ -54,6 +64,23 @@ func (f Func) Phase(name string, bytes int64) { f.emit(Event{Kind: Phase, Name: 
 // PhaseOf begins a stage in which every one of nodes gets bytes.
 func (f Func) PhaseOf(name string, bytes int64, nodes []string) {
 	f.emit(Event{Kind: Phase, Name: name, Bytes: bytes * int64(len(nodes)), Nodes: nodes})
+}
+
+// PhaseOfBlobs is Phase, or PhaseOf when there are nodes, of blobs that are known:
+// so it can be told how long it takes until the last of them is there.
+func (f Func) PhaseOfBlobs(name string, bytes int64, blobs []Blob, nodes []string) {
+	f.emit(Event{Kind: Phase, Name: name, Bytes: bytes * int64(max(1, len(nodes))), Nodes: nodes, Blobs: blobs})
+}
+
+// Of reports to where f does, Advance and Skip as of a blob.
+func (f Func) Of(blob string) Func {
+	if f == nil {
+		return nil
+	}
+	return func(e Event) {
+		e.Blob = blob
+		f(e)
+	}
 }
 
 // PiecesOf begins a stage in which every one of nodes gets a number of pieces,

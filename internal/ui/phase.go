@@ -23,16 +23,17 @@ type phase struct {
 // part is what one node has to get, or the whole.
 type part struct {
 	total, done int64
+	schedule    schedule
 	gross, net  meter // bytes that went over the line, and those of them that stand
 }
 
 func newPhase(e progress.Event, now time.Time) *phase {
 	p := &phase{name: e.Name, total: e.Bytes, counted: e.Counted, parts: map[string]*part{}}
 	for _, n := range e.Nodes {
-		p.parts[n] = &part{total: e.Bytes / int64(len(e.Nodes)), gross: newMeter(now), net: newMeter(now)}
+		p.parts[n] = &part{total: e.Bytes / int64(len(e.Nodes)), schedule: newSchedule(e.Blobs, now), gross: newMeter(now), net: newMeter(now)}
 	}
 	if len(e.Nodes) == 0 {
-		p.parts[""] = &part{total: e.Bytes, gross: newMeter(now), net: newMeter(now)}
+		p.parts[""] = &part{total: e.Bytes, schedule: newSchedule(e.Blobs, now), gross: newMeter(now), net: newMeter(now)}
 	}
 	return p
 }
@@ -45,6 +46,7 @@ func (p *phase) count(e progress.Event, now time.Time) {
 		}
 	}
 	part.done += e.Bytes
+	part.schedule.count(e, now)
 	if e.Kind == progress.Advance {
 		part.gross.add(max(0, e.Bytes), now)
 		part.net.add(e.Bytes, now)
@@ -89,7 +91,7 @@ func (p *phase) left(now time.Time) (longest time.Duration, known bool) {
 		if rate <= 0 || !part.net.settled(now) {
 			return 0, false
 		}
-		seconds := float64(left) / float64(rate)
+		seconds := max(float64(left)/float64(rate), part.schedule.seconds(float64(rate)))
 		if seconds > maxLeft.Seconds() {
 			return 0, false
 		}

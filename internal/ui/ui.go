@@ -14,8 +14,10 @@
 // those that a node has already, are done and are no part of the rate. Bytes that
 // are sent twice are part of the rate that is shown, since the line carried them,
 // but not of the one that the time is told from. A node that failed is no part of
-// the work any more. Where nodes are filled beside each other, the time is that
-// of the one that needs longest.
+// the work any more. Where the blobs are known, the time is until the last of
+// them is there: a large one that comes last goes on alone, and how fast that is
+// is judged from the pauses between blobs. Where nodes are filled beside each
+// other, the time is that of the one that needs longest.
 package ui
 
 import (

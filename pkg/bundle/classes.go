@@ -66,3 +66,12 @@ func (c *classes) inTurn(open OpenFunc) (opened OpenFunc, end func()) {
 		return open(ctx, d)
 	}, end
 }
+
+// partSizes are the parts in their order, for the time that is told.
+func partSizes(l *oci.Layout) []progress.Blob {
+	all := make([]progress.Blob, 0, len(l.Parts))
+	for _, d := range l.Parts {
+		all = append(all, progress.Blob{Name: d.Digest.String(), Bytes: d.Size})
+	}
+	return all
+}

@@ -140,7 +140,7 @@ func (u *Unfinished) Write(ctx context.Context, m *manifest.Manifest, open OpenF
 	if err != nil {
 		return nil, err
 	}
-	o.Progress.Phase("write", partBytes(l))
+	o.Progress.PhaseOfBlobs("write", partBytes(l), partSizes(l), nil)
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	medium := newWriteback(l, u.file, stop)

@@ -33,6 +33,15 @@ func (w *work) classes() *progress.Classes {
 	return c
 }
 
+// sizes are the blobs in their order, for the time that is told.
+func (w *work) sizes() []progress.Blob {
+	all := make([]progress.Blob, 0, len(w.blobs))
+	for _, b := range w.blobs {
+		all = append(all, progress.Blob{Name: b.desc.Digest.String(), Bytes: b.desc.Size})
+	}
+	return all
+}
+
 func names(nodes []site.Node) []string {
 	all := make([]string, 0, len(nodes))
 	for _, n := range nodes {

@@ -125,7 +125,7 @@ func pushWork(ctx context.Context, b *bundle.Bundle, s *site.Site, work *work, f
 	if o.Jobs <= 0 {
 		o.Jobs = 4
 	}
-	o.Progress.PhaseOf("push", work.bytes, names(o.Nodes))
+	o.Progress.PhaseOfBlobs("push", work.bytes, work.sizes(), names(o.Nodes))
 	pushers := make([]*pusher, len(o.Nodes))
 	for i, n := range o.Nodes { // all are in step before the first begins
 		pushers[i] = newPusher(b, s, n, f, o)

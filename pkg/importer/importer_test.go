@@ -66,6 +66,8 @@ type meter struct {
 	mu          sync.Mutex
 	total, done int64
 	phases      int
+	share       int64            // of the total, each node's
+	of          map[string]int64 // done by node
 	notes       []string
 }
 
@@ -76,9 +78,14 @@ func (m *meter) take(e progress.Event) {
 	case progress.Phase:
 		m.total += e.Bytes
 		m.phases++
+		m.share, m.of = e.Bytes/int64(max(1, len(e.Nodes))), map[string]int64{}
 	case progress.Advance, progress.Skip:
 		m.done += e.Bytes
+		m.of[e.Node] += e.Bytes
 	case progress.Note, progress.Ended, progress.Failed:
+		if e.Kind == progress.Failed {
+			m.total, m.done = m.total-m.share, m.done-m.of[e.Node]
+		}
 		if e.Class != "" {
 			return
 		}

@@ -57,7 +57,7 @@ func pushTape(ctx context.Context, b *bundle.Bundle, s *site.Site, work *work, t
 	if o.Jobs <= 0 {
 		o.Jobs = 4
 	}
-	o.Progress.PhaseOf("push", work.bytes, names(o.Nodes))
+	o.Progress.PhaseOfBlobs("push", work.bytes, work.sizes(), names(o.Nodes))
 	pushers := make([]*pusher, len(o.Nodes))
 	own := make([]context.Context, len(o.Nodes))
 	for i, n := range o.Nodes { // all are waited for before the first begins

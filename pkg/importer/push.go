@@ -137,7 +137,7 @@ func (p *pusher) blob(ctx context.Context, b blobWork) error {
 	if from != "" {
 		p.fan.skip(p, b.desc.Digest)
 		// The bar counts each blob once: as it is sent, or here.
-		p.report.Skip(b.desc.Size)
+		p.report.Of(b.desc.Digest.String()).Skip(b.desc.Size)
 	}
 	for _, repo := range lacking {
 		if err := p.bring(ctx, b.desc, repo, from); err != nil {
@@ -203,7 +203,7 @@ func (p *pusher) sendOnce(ctx context.Context, d ocispec.Descriptor, repo string
 		}
 		last = &countedReader{ReadCloser: r, p: p, n: at}
 		if counted {
-			last.report = p.report
+			last.report = p.report.Of(d.Digest.String())
 		}
 		return last, nil
 	})

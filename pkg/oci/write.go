@@ -121,7 +121,7 @@ func (l *Layout) writeBlobs(ctx context.Context, f File, open func(context.Conte
 		}
 		d := l.Parts[i]
 		g.Go(func() error {
-			w := &placedWriter{f: f, base: e.Offset, digest: d.Digest, size: d.Size, report: o.Progress, wrote: o.Wrote, pace: func() error { return follow.pace(each) }}
+			w := &placedWriter{f: f, base: e.Offset, digest: d.Digest, size: d.Size, report: o.Progress.Of(d.Digest.String()), wrote: o.Wrote, pace: func() error { return follow.pace(each) }}
 			if err := w.pace(); err != nil {
 				return err
 			}
