@@ -298,6 +298,9 @@ func (t *tape) evict(n int64) {
 		}
 		if !fd.pinned {
 			t.forget(fd, fd.slowest())
+			if fd.abandon() {
+				t.forget(fd, fd.slowest())
+			}
 		}
 	}
 }

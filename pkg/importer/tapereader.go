@@ -14,6 +14,7 @@ type tapeReader struct {
 
 	n      int // the chunk that it is at
 	offset int // in that chunk
+	closed bool
 }
 
 // Read waits for what has not come yet. A tape that comes slowly is no registry's
@@ -64,5 +65,28 @@ func (r *tapeReader) take(b []byte) (n int, err error, ready bool) { //nolint:re
 	return 0, nil, false
 }
 
-// Close does nothing: the blob may have to be sent again.
-func (r *tapeReader) Close() error { return nil }
+// Close keeps the place: the blob may have to be sent again. Where its beginning
+// is gone it cannot be, and nobody has to wait for this node.
+func (r *tapeReader) Close() error {
+	r.t.mu.Lock()
+	defer r.t.mu.Unlock()
+	r.closed = true
+	r.fd.abandon()
+	r.t.wake()
+	return nil
+}
+
+// abandon drops closed readers of a blob that nobody can begin again. It says
+// whether there were any.
+func (fd *tapeFeed) abandon() (some bool) {
+	if fd.first == 0 {
+		return false
+	}
+	for p, r := range fd.at {
+		if r.closed {
+			delete(fd.at, p)
+			some = true
+		}
+	}
+	return some
+}
