@@ -265,6 +265,7 @@ func (c *countedReader) end(n int64) {
 	case n > c.n: // did not go over the wire
 		c.report.Skip(n - c.n)
 	}
+	c.n = n // it may be ended again, elsewhere
 }
 
 // manifest puts a manifest where it is not yet.
