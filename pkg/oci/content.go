@@ -189,9 +189,6 @@ func (c *Content) ReadAhead(ctx context.Context, d ocispec.Descriptor) (io.ReadC
 	if len(repos) == 0 {
 		return nil, fmt.Errorf("%s: no image names it", d.Digest)
 	}
-	if err := checkDescriptor(d); err != nil {
-		return nil, err
-	}
 	return c.source.readAhead(ctx, repos, d)
 }
 

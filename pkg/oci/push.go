@@ -28,7 +28,7 @@ func (c *Client) Mount(ctx context.Context, r Repository, d digest.Digest, from 
 		mounted = resp.StatusCode == http.StatusCreated
 		if !mounted {
 			if location, err := resp.Location(); err == nil {
-				c.cancelUpload(ctx, r, location)
+				_ = c.cancelUpload(ctx, r, location)
 			}
 		}
 		return nil
@@ -52,11 +52,13 @@ func (c *Client) beginUpload(ctx context.Context, r Repository, query url.Values
 // cancelUpload gives up a session. After a refused mount it is a courtesy:
 // registries forget sessions by themselves. After an upload that was cut it sees
 // to it that what may still be under way there does not become a second writer.
-func (c *Client) cancelUpload(ctx context.Context, r Repository, session *url.URL) {
+func (c *Client) cancelUpload(ctx context.Context, r Repository, session *url.URL) error {
 	req := &http.Request{Method: http.MethodDelete, URL: session, Header: http.Header{}}
-	if resp, err := c.do(ctx, r, actionsPush, req, http.StatusNoContent); err == nil {
-		resp.Body.Close()
+	resp, err := c.do(ctx, r, actionsPush, req, http.StatusNoContent, http.StatusAccepted, http.StatusOK)
+	if err != nil {
+		return err
 	}
+	return resp.Body.Close()
 }
 
 // PutManifest uploads an index or image manifest under a tag or its digest.

@@ -95,15 +95,10 @@ func (s *Source) Resolve(ctx context.Context, ref string) (ocispec.Descriptor, [
 	return ocispec.Descriptor{}, nil, fmt.Errorf("%s: %w", ref, joinLine(errs))
 }
 
-// Open reads a blob of a repository, from where it can be had: mirrors in
-// their order, then the registry itself. A connection that is cut is taken up
-// again where it was cut. The content is not proven: the reader of it knows the
-// digest, and whether to hash it.
-func (s *Source) Open(ctx context.Context, repository string, d ocispec.Descriptor) (io.ReadCloser, error) {
-	return s.openAny(ctx, []string{repository}, d)
-}
-
-// openAny is Open for a blob that several repositories have.
+// openAny reads a blob that these repositories have, from where it can be had: for
+// each its mirrors in their order, then the registry itself. A connection that is
+// cut is taken up again where it was cut. The content is not proven: the reader of
+// it knows the digest, and whether to hash it.
 func (s *Source) openAny(ctx context.Context, repositories []string, d ocispec.Descriptor) (io.ReadCloser, error) {
 	if r, ok := s.spool.open(d.Digest); ok {
 		return r, nil
@@ -119,17 +114,12 @@ func (s *Source) openAny(ctx context.Context, repositories []string, d ocispec.D
 	return &resumingReader{ctx: ctx, client: s.client, places: all, desc: d}, nil
 }
 
-// ReadAhead fetches a blob, proves it, and keeps it, so that a later Open of
+// readAhead fetches a blob, proves it, and keeps it, so that a later openAny of
 // the same digest is served from here.
-func (s *Source) ReadAhead(ctx context.Context, repository string, d ocispec.Descriptor) (io.ReadCloser, error) {
+func (s *Source) readAhead(ctx context.Context, repositories []string, d ocispec.Descriptor) (io.ReadCloser, error) {
 	if err := checkDescriptor(d); err != nil {
 		return nil, err
 	}
-	return s.readAhead(ctx, []string{repository}, d)
-}
-
-// readAhead is ReadAhead for a blob that several repositories have.
-func (s *Source) readAhead(ctx context.Context, repositories []string, d ocispec.Descriptor) (io.ReadCloser, error) {
 	if r, ok := s.local(ctx, d); ok {
 		return r, nil
 	}

@@ -293,7 +293,7 @@ func TestDownloadsGoOnWhereTheyWereCut(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFake(t, c.answer)
 			s := quickSource(t, mirrored("quay.io", f.host()), ClientOptions{})
-			r, err := s.Open(t.Context(), "quay.io/a", blobOf(content))
+			r, err := s.openAny(t.Context(), []string{"quay.io/a"}, blobOf(content))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -312,7 +312,7 @@ func TestDownloadsThatGetNowhereEnd(t *testing.T) {
 	content := strings.Repeat("x", 1000)
 	dead := newFake(t, flaky(content, true, 100, 0, 0, 0, 0, 0, 0, 0, 0))
 	s := quickSource(t, mirrored("quay.io", dead.host()), ClientOptions{})
-	r, _ := s.Open(t.Context(), "quay.io/a", blobOf(content))
+	r, _ := s.openAny(t.Context(), []string{"quay.io/a"}, blobOf(content))
 	defer r.Close()
 	got, err := io.ReadAll(r)
 	mustSay(t, err, dead.host()+": GET a/blobs/", "unexpected EOF")
@@ -336,7 +336,7 @@ func TestADownloadEndsWithItsLastByte(t *testing.T) {
 				end(w, r)
 			}))
 			s := quickSource(t, mirrored("quay.io", f.host()), ClientOptions{Timeout: 300 * time.Millisecond})
-			r, err := s.ReadAhead(t.Context(), "quay.io/a", blobOf(content))
+			r, err := s.readAhead(t.Context(), []string{"quay.io/a"}, blobOf(content))
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
 				continue
@@ -372,7 +372,7 @@ func TestASilentDownloadIsTakenUpOnce(t *testing.T) {
 	for n, want := range map[int]string{1: content, -1: content[:4]} {
 		f := newFake(t, silent(n))
 		s := quickSource(t, mirrored("quay.io", f.host()), ClientOptions{Timeout: 300 * time.Millisecond})
-		r, _ := s.Open(t.Context(), "quay.io/a", blobOf(content))
+		r, _ := s.openAny(t.Context(), []string{"quay.io/a"}, blobOf(content))
 		got, err := io.ReadAll(r)
 		r.Close()
 		if string(got) != want || (err == nil) != (n == 1) {
@@ -400,7 +400,7 @@ func TestBlobsComeFromTheNextPlaceThatHasThem(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			mirror := newFake(t, answer)
 			s := quickSource(t, mirrored("quay.io", mirror.host(), good.host()), ClientOptions{})
-			r, err := s.Open(t.Context(), "quay.io/a", blobOf(content))
+			r, err := s.openAny(t.Context(), []string{"quay.io/a"}, blobOf(content))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -415,7 +415,7 @@ func TestBlobsComeFromTheNextPlaceThatHasThem(t *testing.T) {
 func TestABlobThatNobodyHasNamesAllWhoWereAsked(t *testing.T) {
 	one, two := newFake(t, nil), newFake(t, nil)
 	s := quickSource(t, mirrored("quay.io", one.host(), two.host()), ClientOptions{})
-	r, _ := s.Open(t.Context(), "quay.io/a", blobOf("x"))
+	r, _ := s.openAny(t.Context(), []string{"quay.io/a"}, blobOf("x"))
 	defer r.Close()
 	_, err := io.ReadAll(r)
 	mustSay(t, err, two.host()+": GET a/blobs/", "(and before it: "+one.host()+": GET a/blobs/", "404 ")
@@ -445,7 +445,7 @@ func TestReadAheadProvesAndKeeps(t *testing.T) {
 			f := newFake(t, c.answer)
 			s := quickSource(t, mirrored("quay.io", f.host()), ClientOptions{})
 			for range 2 {
-				r, err := s.ReadAhead(t.Context(), "quay.io/a", blobOf(content))
+				r, err := s.readAhead(t.Context(), []string{"quay.io/a"}, blobOf(content))
 				if c.err != "" {
 					mustSay(t, err, blobOf(content).Digest.String(), c.err)
 					break
@@ -463,7 +463,7 @@ func TestReadAheadProvesAndKeeps(t *testing.T) {
 			if c.err != "" {
 				return
 			}
-			r, err := s.Open(t.Context(), "elsewhere.test/b", blobOf(content))
+			r, err := s.openAny(t.Context(), []string{"elsewhere.test/b"}, blobOf(content))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -477,13 +477,13 @@ func TestReadAheadProvesAndKeeps(t *testing.T) {
 func TestTheSpoolLeavesNothingBehind(t *testing.T) {
 	f := newFake(t, flaky("content", true))
 	s := quickSource(t, mirrored("quay.io", f.host()), ClientOptions{})
-	if _, err := s.ReadAhead(t.Context(), "quay.io/a", blobOf("content")); err != nil {
+	if _, err := s.readAhead(t.Context(), []string{"quay.io/a"}, blobOf("content")); err != nil {
 		t.Fatal(err)
 	}
 	if left, _ := os.ReadDir(s.spool.dir); len(left) != 0 {
 		t.Errorf("left %v", left)
 	}
-	_, err := s.ReadAhead(t.Context(), "quay.io/a", ocispec.Descriptor{Digest: "sha256:../../etc/passwd"})
+	_, err := s.readAhead(t.Context(), []string{"quay.io/a"}, ocispec.Descriptor{Digest: "sha256:../../etc/passwd"})
 	mustSay(t, err, `"sha256:../../etc/passwd"`)
 }
 

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -37,7 +36,8 @@ const worthwhile = 1 << 20
 //     sends anything: a proxy that cuts the connection with its 413 is then heard.
 //
 // There are as many attempts as for any request, and as many again whenever the
-// registry has kept another mebibyte.
+// registry has kept another mebibyte. When the last one fails, or ctx ends, the
+// upload is taken back, which may take abandonTime more.
 func (c *Client) PutBlob(ctx context.Context, r Repository, d ocispec.Descriptor, open func(at int64) (io.ReadCloser, error)) error {
 	return c.putBlob(ctx, &upload{c: c, r: r, d: d, host: hostKey{r.Host, r.Insecure}, content: blobContent{open: open}})
 }
@@ -49,13 +49,17 @@ func (c *Client) PutPassingBlob(ctx context.Context, r Repository, d ocispec.Des
 	return c.putBlob(ctx, &upload{c: c, r: r, d: d, host: hostKey{r.Host, r.Insecure}, content: blobContent{open: open}, passing: true})
 }
 
-func (c *Client) putBlob(ctx context.Context, u *upload) (err error) {
-	defer u.content.close()
-	defer func() {
-		if err != nil {
-			u.abandon(ctx, err)
-		}
-	}()
+func (c *Client) putBlob(ctx context.Context, u *upload) error {
+	err := c.bringBlob(ctx, u)
+	u.content.close() // before anything else is waited for: others may read with us
+	if err != nil {
+		u.abandon(ctx, err)
+	}
+	return err
+}
+
+// bringBlob makes attempts until one succeeds or there is no more hope.
+func (c *Client) bringBlob(ctx context.Context, u *upload) error {
 	best, before := int64(0), error(nil)
 	for n := 1; ; n++ {
 		err := u.attempt(ctx)
@@ -78,21 +82,6 @@ func (c *Client) putBlob(ctx context.Context, u *upload) (err error) {
 			return err
 		}
 	}
-}
-
-// goodbye is how long a registry has to take back an upload that is given up.
-const goodbye = 3 * time.Second
-
-// abandon takes an upload that is given up from the registry, also when ctx has
-// ended: what it got so far would take room there for a week, and the next run
-// begins anew. A registry that is silent is not waited for once more.
-func (u *upload) abandon(ctx context.Context, err error) {
-	if u.session == nil || ctx.Err() == nil && errors.Is(err, errStalled) {
-		return
-	}
-	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
-	defer stop()
-	u.c.cancelUpload(ctx, u.r, u.session)
 }
 
 // upload is one blob on its way to one repository.
@@ -160,7 +149,7 @@ func (u *upload) takeUp(ctx context.Context) error {
 	u.session, u.at = nil, 0
 	resp, err := u.c.do(ctx, u.r, actionsPush, &http.Request{Method: http.MethodGet, URL: session, Header: http.Header{}}, http.StatusNoContent, http.StatusAccepted, http.StatusOK)
 	if e := (*HTTPError)(nil); errors.As(err, &e) && e.Status != 0 && e.Status/100 != 5 && e.Status != http.StatusTooManyRequests {
-		u.c.cancelUpload(ctx, u.r, session)
+		_ = u.c.cancelUpload(ctx, u.r, session)
 		return nil
 	}
 	if err != nil {
@@ -175,7 +164,10 @@ func (u *upload) takeUp(ctx context.Context) error {
 		}
 		return nil
 	}
-	u.c.cancelUpload(ctx, u.r, session)
+	if next, err := resp.Location(); err == nil {
+		session = next
+	}
+	_ = u.c.cancelUpload(ctx, u.r, session)
 	return nil
 }
 
@@ -295,7 +287,7 @@ func (u *upload) judge(ctx context.Context, err error) error {
 		e.lost = u.at > 0
 	case http.StatusBadRequest, http.StatusNotFound:
 		if e.lost = u.at > 0; e.lost {
-			u.c.cancelUpload(ctx, u.r, u.session)
+			_ = u.c.cancelUpload(ctx, u.r, u.session)
 			u.session = nil
 		}
 	}

@@ -277,19 +277,6 @@ func TestUploadsGoOnWhereTheyWereCut(t *testing.T) {
 	}
 }
 
-func TestAnUploadThatIsCancelledIsTakenBack(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	f := newFake(t, times(-1, "PUT", "/blobs/", func(w http.ResponseWriter, r *http.Request) {
-		cancel()
-		hang(w, r)
-	}))
-	err := quickClient(t, ClientOptions{}).PutBlob(ctx, f.repo("a"), blobOf("x"), opener([]byte("x")))
-	if err != context.Canceled || f.count("DELETE", "/blobs/uploads/") != 1 {
-		t.Errorf("%v, cancelled %d times", err, f.count("DELETE", "/blobs/uploads/"))
-	}
-}
-
 // A registry that has got all of a blob and brings it onto a slow disk is silent.
 func TestASlowCommitIsWaitedFor(t *testing.T) {
 	content := bytes.Repeat([]byte("0123456789"), 10_000)
