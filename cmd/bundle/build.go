@@ -56,7 +56,7 @@ func runBuild(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	unfinished, err := bundle.BeginVolumes(out, split)
+	unfinished, err := bundle.Begin(out, split)
 	if err != nil {
 		return err
 	}

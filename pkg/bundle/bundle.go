@@ -6,14 +6,14 @@
 // manifest) as an OCI artifact. The digest of index.json is the bundle's root:
 // it proves everything else. docs/format.md is the law.
 //
-//	Write    packing list + content -> FILE, root, on demand FILE.sha256
+//	Begin    then Write: packing list + content -> FILE, root, on demand FILE.sha256
 //	Open     FILE -> packing list + blobs by offset; refuses what is not whole in form
 //	Verify   FILE -> every finding: wrong, missing and superfluous bytes, and whose they are
 //	Thin     packing list - bases -> the packing list of a delta
 //	Compare  two bundles or packing lists -> what one has and the other has not
 //
 // FILE may be volumes, byte ranges of the tar in files of their own
-// ([BeginVolumes]), and what is written to a pipe, and verified or read from one
+// ([Begin]), and what is written to a pipe, and verified or read from one
 // ([Stream], [VerifyStream], [OpenPipe]).
 package bundle
 

@@ -31,7 +31,7 @@ func TestDeltaOfWhatHasTheEmptyConfig(t *testing.T) {
 	check(t, err)
 	w := artifact("june")
 	w.put(manifest.DocumentsType, docs)
-	written, err := Write(t.Context(), m, w.open, filepath.Join(t.TempDir(), "delta.tar"), WriteOptions{})
+	written, err := writeTo(t.Context(), m, w.open, filepath.Join(t.TempDir(), "delta.tar"), WriteOptions{})
 	check(t, err)
 	report, err := Verify(t.Context(), written.Path, written.Root, nil)
 	if err != nil || len(report.Findings) > 0 || written.Bases[0].Blobs != 2 {

@@ -62,7 +62,7 @@ func (w *world) delta(t *testing.T, bases ...*Base) *Written {
 		}
 		return w.open(ctx, d)
 	}
-	written, err := Write(t.Context(), m, open, filepath.Join(t.TempDir(), "delta.tar"), WriteOptions{})
+	written, err := writeTo(t.Context(), m, open, filepath.Join(t.TempDir(), "delta.tar"), WriteOptions{})
 	check(t, err)
 	return written
 }
@@ -237,7 +237,7 @@ func TestDeltasThatAreWrong(t *testing.T) {
 			m.Delta.Documents = described(manifest.DocumentsType, docs)
 			m.Blobs[0] = m.Delta.Documents
 			w.blobs[m.Blobs[0].Digest] = docs
-			written, err := Write(t.Context(), m, w.open, filepath.Join(t.TempDir(), "delta.tar"), WriteOptions{})
+			written, err := writeTo(t.Context(), m, w.open, filepath.Join(t.TempDir(), "delta.tar"), WriteOptions{})
 			check(t, err)
 			report, err := Verify(t.Context(), written.Path, "", nil)
 			check(t, err)

@@ -14,7 +14,7 @@ func TestWhatAnEarlierRunLeftIsToldWhenPlanningEnds(t *testing.T) {
 		if kept {
 			broken(t, path)
 		}
-		u, err := Begin(path)
+		u, err := Begin(path, VolumeOptions{})
 		check(t, err)
 		unfinished := (*UnfinishedError)(nil)
 		switch err := u.Keeps(planning); {

@@ -118,7 +118,7 @@ func TestSparseBundlesThatLie(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := w.list()
 			c.lie(m)
-			written, err := Write(t.Context(), m, w.open, filepath.Join(t.TempDir(), "site.tar"), WriteOptions{})
+			written, err := writeTo(t.Context(), m, w.open, filepath.Join(t.TempDir(), "site.tar"), WriteOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -14,7 +14,7 @@ import (
 )
 
 // Stream writes the bundle of a packing list to w, from its beginning to its
-// end: the bytes that Write writes. It is for a pipe. There is nothing to go on
+// end: the bytes that [Unfinished.Write] writes. It is for a pipe. There is nothing to go on
 // with, and a blob that is wrong ends it.
 func Stream(ctx context.Context, m *manifest.Manifest, open OpenFunc, w io.Writer, o WriteOptions) (*Written, error) {
 	l, own, err := layout(m)

@@ -53,13 +53,10 @@ func (e *UnfinishedError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *UnfinishedError) Unwrap() error { return e.Err }
 
-// Begin takes hold of the partial file of a bundle. It is an error when another
-// build has it. Close has to follow.
-func Begin(path string) (*Unfinished, error) { return BeginVolumes(path, VolumeOptions{}) }
-
-// BeginVolumes is Begin for a bundle in volumes. Their names begin with that of
-// path; its folder counts only when o names none.
-func BeginVolumes(path string, o VolumeOptions) (*Unfinished, error) {
+// Begin takes hold of the partial file of a bundle, or of those of its volumes.
+// Their names begin with that of path; its folder counts only when o names none.
+// It is an error when another build has them. Close has to follow.
+func Begin(path string, o VolumeOptions) (*Unfinished, error) {
 	if o.Size != 0 && (o.Size < MinVolume || o.Size > oci.MaxBundle) {
 		return nil, fmt.Errorf("volumes of %d bytes: want %d to %d", o.Size, int64(MinVolume), int64(oci.MaxBundle))
 	}
@@ -77,17 +74,6 @@ func BeginVolumes(path string, o VolumeOptions) (*Unfinished, error) {
 		u.journal = emptyJournal(path + journaled)
 	}
 	return u, nil
-}
-
-// Write writes the bundle of a packing list to a file, as [Begin] and
-// [Unfinished.Write] do.
-func Write(ctx context.Context, m *manifest.Manifest, open OpenFunc, path string, o WriteOptions) (*Written, error) {
-	u, err := Begin(path)
-	if err != nil {
-		return nil, err
-	}
-	written, err := u.Write(ctx, m, open, o)
-	return written, errors.Join(err, u.Close())
 }
 
 // Open returns a blob that is whole in the partial file, proven. It serves

@@ -83,7 +83,7 @@ func TestBrokenBuildGoesOn(t *testing.T) {
 	for {
 		runs++
 		src.left = 4<<20 + 300_000
-		_, err := Write(t.Context(), w.list(), src.open, path, WriteOptions{Jobs: 2, Checksum: true})
+		_, err := writeTo(t.Context(), w.list(), src.open, path, WriteOptions{Jobs: 2, Checksum: true})
 		if err == nil {
 			break
 		}
@@ -118,7 +118,7 @@ func broken(t *testing.T, path string) *world {
 		}
 		return r, err
 	}
-	if _, err := Write(t.Context(), w.list(), open, path, WriteOptions{Jobs: 1}); !errors.Is(err, errBroken) {
+	if _, err := writeTo(t.Context(), w.list(), open, path, WriteOptions{Jobs: 1}); !errors.Is(err, errBroken) {
 		t.Fatal(err)
 	}
 	// Layers after the one that broke are not begun; they are brought in.
@@ -172,7 +172,7 @@ func TestWhatIsLeftIsNotBelieved(t *testing.T) {
 			w := broken(t, path)
 			c.spoil(t, path)
 			src := &link{w: w, left: 1 << 40}
-			_, err := Write(t.Context(), w.list(), src.open, path, WriteOptions{})
+			_, err := writeTo(t.Context(), w.list(), src.open, path, WriteOptions{})
 			if c.most < 0 {
 				if err == nil || !strings.Contains(err.Error(), "site.tar.partial.journal") {
 					t.Errorf("got %v, want a word about the journal", err)
@@ -193,7 +193,7 @@ func TestAnotherBundleTakesWhatIsThere(t *testing.T) {
 	w.image("quay.io/acme/another:v2", noise(1, 3<<20), noise(4, 1<<20))
 	src := &link{w: w, left: 1 << 40}
 	var notes []string
-	written, err := Write(t.Context(), w.list(), src.open, path, WriteOptions{Progress: func(e progress.Event) {
+	written, err := writeTo(t.Context(), w.list(), src.open, path, WriteOptions{Progress: func(e progress.Event) {
 		if e.Kind == progress.Note {
 			notes = append(notes, e.Name)
 		}
@@ -216,7 +216,7 @@ func TestAnotherBundleTakesWhatIsThere(t *testing.T) {
 func TestWholeBlobsServePlanning(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "site.tar")
 	broken(t, path)
-	u, err := Begin(path)
+	u, err := Begin(path, VolumeOptions{})
 	check(t, err)
 	defer u.Close()
 	open := func(text string) (string, bool) {

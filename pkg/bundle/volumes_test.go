@@ -36,7 +36,7 @@ func joined(t *testing.T, w *Written) []byte {
 
 func writeVolumes(t *testing.T, w *world, open OpenFunc, path string, o VolumeOptions) (*Written, error) {
 	t.Helper()
-	u, err := BeginVolumes(path, o)
+	u, err := Begin(path, o)
 	check(t, err)
 	written, err := u.Write(t.Context(), w.list(), open, WriteOptions{})
 	return written, errors.Join(err, u.Close())
@@ -164,7 +164,7 @@ func TestBuildKilledBetweenNames(t *testing.T) {
 	dir := t.TempDir()
 	o := VolumeOptions{Size: 4 << 20, Dirs: []string{dir}}
 	path := filepath.Join(dir, "site.tar")
-	u, err := BeginVolumes(path, o)
+	u, err := Begin(path, o)
 	check(t, err)
 	l, own, err := layout(w.list())
 	check(t, err)
@@ -204,7 +204,7 @@ func TestBuildThatOnlyBeganLeavesWhatIsThere(t *testing.T) {
 			check(t, os.Rename(VolumeName(path, 2), filepath.Join(t.TempDir(), "elsewhere")))
 		}
 		before := folder(t, dirs[0])
-		u, err := BeginVolumes(path, o)
+		u, err := Begin(path, o)
 		check(t, err)
 		check(t, u.Close())
 		after := folder(t, dirs[0])
@@ -265,7 +265,7 @@ func TestFilesThatAFileSystemCannotHave(t *testing.T) {
 
 func TestVolumeSizesThatAreRefused(t *testing.T) {
 	for _, size := range []int64{-1, 1, MinVolume - 1, oci.MaxBundle + 1} {
-		if _, err := BeginVolumes(filepath.Join(t.TempDir(), "x"), VolumeOptions{Size: size}); err == nil {
+		if _, err := Begin(filepath.Join(t.TempDir(), "x"), VolumeOptions{Size: size}); err == nil {
 			t.Errorf("%d was taken", size)
 		}
 	}

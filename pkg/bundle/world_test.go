@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -98,7 +99,7 @@ func (w *world) list() *manifest.Manifest {
 // write writes the world's bundle into a new folder.
 func (w *world) write(t *testing.T) *Written {
 	t.Helper()
-	written, err := Write(t.Context(), w.list(), w.open, filepath.Join(t.TempDir(), "site.tar"), WriteOptions{Checksum: true})
+	written, err := writeTo(t.Context(), w.list(), w.open, filepath.Join(t.TempDir(), "site.tar"), WriteOptions{Checksum: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,4 +160,14 @@ func (w *world) tar(t *testing.T, images []oci.Named, parts []ocispec.Descriptor
 		t.Fatal(err)
 	}
 	return file.Name()
+}
+
+// writeTo writes a bundle in one file.
+func writeTo(ctx context.Context, m *manifest.Manifest, open OpenFunc, path string, o WriteOptions) (*Written, error) {
+	u, err := Begin(path, VolumeOptions{})
+	if err != nil {
+		return nil, err
+	}
+	written, err := u.Write(ctx, m, open, o)
+	return written, errors.Join(err, u.Close())
 }

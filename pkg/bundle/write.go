@@ -20,10 +20,10 @@ import (
 // partial is what a bundle is called until it is whole.
 const partial = ".partial"
 
-// OpenFunc gives a blob's content, unproven: Write proves it.
+// OpenFunc gives a blob's content, unproven: whoever writes it proves it.
 type OpenFunc = func(context.Context, ocispec.Descriptor) (io.ReadCloser, error)
 
-// WriteOptions belong to Write.
+// WriteOptions belong to Unfinished.Write and Stream.
 type WriteOptions struct {
 	// Jobs is how many blobs are fetched at once; 0 means 6.
 	Jobs     int

@@ -79,7 +79,7 @@ func TestChecksumIsWrittenOnDemand(t *testing.T) {
 	w := small()
 	with := w.write(t)
 	want := content(t, with.Path)
-	got, err := Write(t.Context(), w.list(), w.open, with.Path, WriteOptions{})
+	got, err := writeTo(t.Context(), w.list(), w.open, with.Path, WriteOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func TestSameBytesTwice(t *testing.T) {
 		return w.open(ctx, d)
 	}
 	for jobs := range 4 {
-		again, err := Write(t.Context(), w.list(), slow, path, WriteOptions{Jobs: jobs, Checksum: true})
+		again, err := writeTo(t.Context(), w.list(), slow, path, WriteOptions{Jobs: jobs, Checksum: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -156,7 +156,7 @@ func TestProgressAddsUp(t *testing.T) {
 		}
 		return io.NopCloser(bytes.NewReader(raw)), nil
 	}
-	_, err := Write(t.Context(), w.list(), flaky, filepath.Join(t.TempDir(), "site.tar"), WriteOptions{Progress: func(e progress.Event) {
+	_, err := writeTo(t.Context(), w.list(), flaky, filepath.Join(t.TempDir(), "site.tar"), WriteOptions{Progress: func(e progress.Event) {
 		mu.Lock()
 		defer mu.Unlock()
 		switch e.Kind {
@@ -186,7 +186,7 @@ func TestSecondBuildIsRefusedWhileTheFirstRuns(t *testing.T) {
 	}
 	first := make(chan error, 1)
 	go func() {
-		_, err := Write(t.Context(), w.list(), waiting, path, WriteOptions{})
+		_, err := writeTo(t.Context(), w.list(), waiting, path, WriteOptions{})
 		first <- err
 	}()
 	<-begun
@@ -197,7 +197,7 @@ func TestSecondBuildIsRefusedWhileTheFirstRuns(t *testing.T) {
 		t.Error("the second build asked for a blob")
 		return nil, errors.New("no")
 	}
-	_, err := Write(t.Context(), w.list(), untouched, path, WriteOptions{})
+	_, err := writeTo(t.Context(), w.list(), untouched, path, WriteOptions{})
 	if want := path + ": another build is writing it"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
@@ -208,7 +208,7 @@ func TestSecondBuildIsRefusedWhileTheFirstRuns(t *testing.T) {
 	if report, err := Verify(t.Context(), path, "", nil); err != nil || len(report.Findings) > 0 {
 		t.Errorf("the first build's bundle: %+v, %v", report, err)
 	}
-	if _, err := Write(t.Context(), w.list(), w.open, path, WriteOptions{}); err != nil {
+	if _, err := writeTo(t.Context(), w.list(), w.open, path, WriteOptions{}); err != nil {
 		t.Errorf("a third build, when the first has ended: %v", err)
 	}
 }
@@ -287,7 +287,7 @@ func TestFailureLeavesNothing(t *testing.T) {
 			dir := t.TempDir()
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			_, err := Write(ctx, w.list(), s.open(w, cancel), filepath.Join(dir, "site.tar"), WriteOptions{Jobs: 1})
+			_, err := writeTo(ctx, w.list(), s.open(w, cancel), filepath.Join(dir, "site.tar"), WriteOptions{Jobs: 1})
 			if !s.want(err) {
 				t.Errorf("got %v", err)
 			}
@@ -308,7 +308,7 @@ func TestFailureKeepsTheGoodBundleThatWasThere(t *testing.T) {
 			w := small()
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			_, err := Write(ctx, w.list(), s.open(w, cancel), filepath.Join(dir, "site.tar"), WriteOptions{})
+			_, err := writeTo(ctx, w.list(), s.open(w, cancel), filepath.Join(dir, "site.tar"), WriteOptions{})
 			if !s.want(err) {
 				t.Errorf("got %v", err)
 			}
@@ -330,7 +330,7 @@ func TestChecksumThatCannotBeWrittenKeepsTheOldBundle(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := small()
-	_, err := Write(t.Context(), w.list(), w.open, path, WriteOptions{Checksum: true})
+	_, err := writeTo(t.Context(), w.list(), w.open, path, WriteOptions{Checksum: true})
 	if err == nil || !strings.Contains(err.Error(), "site.tar.sha256: is there and is no regular file") {
 		t.Errorf("got %v", err)
 	}
@@ -362,7 +362,7 @@ func TestErrorsNameTheImages(t *testing.T) {
 		"base layer":               "quay.io/acme/one:v1 and 2 more: " + no.Error(),
 		strings.Repeat("two", 200): no.Error(),
 	} {
-		_, err := Write(t.Context(), w.list(), failing(of), filepath.Join(t.TempDir(), "site.tar"), WriteOptions{Owners: owners})
+		_, err := writeTo(t.Context(), w.list(), failing(of), filepath.Join(t.TempDir(), "site.tar"), WriteOptions{Owners: owners})
 		if err == nil || err.Error() != want || !errors.Is(err, no) {
 			t.Errorf("got  %v\nwant %s", err, want)
 		}
@@ -380,7 +380,7 @@ func TestTooLittleSpaceIsFoundBeforeAnythingIsFetched(t *testing.T) {
 		t.Error("a blob was asked for")
 		return nil, errors.New("no")
 	}
-	_, err := Write(t.Context(), m, untouched, path, WriteOptions{Progress: func(e progress.Event) { t.Errorf("reported %+v", e) }})
+	_, err := writeTo(t.Context(), m, untouched, path, WriteOptions{Progress: func(e progress.Event) { t.Errorf("reported %+v", e) }})
 	space := (*SpaceError)(nil)
 	if !errors.As(err, &space) || !errors.Is(err, unix.ENOSPC) || space.Path != path || space.Need < 1<<49 || space.Have <= 0 {
 		t.Errorf("got %v", err)
@@ -389,7 +389,7 @@ func TestTooLittleSpaceIsFoundBeforeAnythingIsFetched(t *testing.T) {
 		t.Errorf("the folder holds %q", got)
 	}
 	m.Blobs = append(m.Blobs, ocispec.Descriptor{Digest: digest.FromString("more"), Size: 1 << 62}, ocispec.Descriptor{Digest: digest.FromString("most"), Size: 1 << 62})
-	if _, err := Write(t.Context(), m, untouched, path, WriteOptions{}); err == nil || errors.As(err, &space) {
+	if _, err := writeTo(t.Context(), m, untouched, path, WriteOptions{}); err == nil || errors.As(err, &space) {
 		t.Errorf("sizes beyond 64 bits: %v, want the packing list refused", err)
 	}
 }
@@ -429,7 +429,7 @@ func TestSmallMedium(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			dir := tmpfs(t, c.free)
-			_, err := Write(t.Context(), w.list(), w.open, filepath.Join(dir, "site.tar"), WriteOptions{Checksum: true})
+			_, err := writeTo(t.Context(), w.list(), w.open, filepath.Join(dir, "site.tar"), WriteOptions{Checksum: true})
 			if !c.want(err) {
 				t.Errorf("got %v", err)
 			}
@@ -463,14 +463,14 @@ func TestMediumThatFillsUpMeanwhile(t *testing.T) {
 		})
 		return w.open(ctx, d)
 	}
-	if _, err := Write(t.Context(), w.list(), greedy, filepath.Join(dir, "site.tar"), WriteOptions{}); err != nil {
+	if _, err := writeTo(t.Context(), w.list(), greedy, filepath.Join(dir, "site.tar"), WriteOptions{}); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestFolderThatIsNotThere(t *testing.T) {
 	w := small()
-	_, err := Write(t.Context(), w.list(), w.open, filepath.Join(t.TempDir(), "gone", "site.tar"), WriteOptions{})
+	_, err := writeTo(t.Context(), w.list(), w.open, filepath.Join(t.TempDir(), "gone", "site.tar"), WriteOptions{})
 	if !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
@@ -481,7 +481,7 @@ func TestPackingListThatIsWrongIsNotWritten(t *testing.T) {
 	m := w.list()
 	slices.Reverse(m.Images)
 	dir := t.TempDir()
-	if _, err := Write(t.Context(), m, w.open, filepath.Join(dir, "site.tar"), WriteOptions{}); err == nil || !strings.Contains(err.Error(), "out of order") {
+	if _, err := writeTo(t.Context(), m, w.open, filepath.Join(dir, "site.tar"), WriteOptions{}); err == nil || !strings.Contains(err.Error(), "out of order") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := Size(m); err == nil {

@@ -34,7 +34,7 @@ func (w *world) delta(t *testing.T, over *bundle.Bundle, path string) *bundle.Bu
 		}
 		return w.open(ctx, d)
 	}
-	written, err := bundle.Write(t.Context(), m, open, filepath.Join(t.TempDir(), "delta.tar"), bundle.WriteOptions{})
+	written, err := writeBundle(t.Context(), m, open, filepath.Join(t.TempDir(), "delta.tar"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func (w *world) path(t *testing.T) (string, *bundle.Bundle) {
 	t.Helper()
 	b := w.bundle(t)
 	path := filepath.Join(t.TempDir(), "base.tar")
-	written, err := bundle.Write(t.Context(), b.Manifest, w.open, path, bundle.WriteOptions{})
+	written, err := writeBundle(t.Context(), b.Manifest, w.open, path)
 	if err != nil {
 		t.Fatal(err)
 	}

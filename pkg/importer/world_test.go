@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -110,7 +111,7 @@ func (w *world) bundle(t *testing.T) *bundle.Bundle {
 	for _, p := range parts {
 		m.Blobs = append(m.Blobs, p.Descriptor)
 	}
-	written, err := bundle.Write(t.Context(), m, w.open, filepath.Join(t.TempDir(), "site.tar"), bundle.WriteOptions{})
+	written, err := writeBundle(t.Context(), m, w.open, filepath.Join(t.TempDir(), "site.tar"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,4 +121,14 @@ func (w *world) bundle(t *testing.T) *bundle.Bundle {
 	}
 	t.Cleanup(func() { b.Close() })
 	return b
+}
+
+// writeBundle writes a bundle in one file.
+func writeBundle(ctx context.Context, m *manifest.Manifest, open bundle.OpenFunc, path string) (*bundle.Written, error) {
+	u, err := bundle.Begin(path, bundle.VolumeOptions{})
+	if err != nil {
+		return nil, err
+	}
+	written, err := u.Write(ctx, m, open, bundle.WriteOptions{})
+	return written, errors.Join(err, u.Close())
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"context"
+	"errors"
 
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
@@ -104,7 +105,7 @@ func (c contents) listOf(t *testing.T, images map[string]ocispec.Descriptor) *ma
 // packed writes a bundle and returns its path.
 func (c contents) packed(t *testing.T, m *manifest.Manifest) string {
 	t.Helper()
-	w, err := bundle.Write(t.Context(), m, c.open, filepath.Join(t.TempDir(), "site.tar"), bundle.WriteOptions{})
+	w, err := writeBundle(t.Context(), m, c.open, filepath.Join(t.TempDir(), "site.tar"))
 	check(t, err)
 	return w.Path
 }
@@ -221,4 +222,14 @@ func octal(n int) string {
 		s = string(rune('0'+n%8)) + s
 	}
 	return s
+}
+
+// writeBundle writes a bundle in one file.
+func writeBundle(ctx context.Context, m *manifest.Manifest, open bundle.OpenFunc, path string) (*bundle.Written, error) {
+	u, err := bundle.Begin(path, bundle.VolumeOptions{})
+	if err != nil {
+		return nil, err
+	}
+	written, err := u.Write(ctx, m, open, bundle.WriteOptions{})
+	return written, errors.Join(err, u.Close())
 }
