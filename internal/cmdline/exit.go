@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"strings"
 	"syscall"
 
@@ -203,6 +204,8 @@ func nodeAdvice(err error) string {
 		return "give the nodes' credentials with registry.auth in the site's file, or with --authfile FILE"
 	case errors.As(err, &http) && http.Status == 413:
 		return "a proxy before the node's registry takes no request of that size: nginx does with `client_max_body_size 0;`"
+	case errors.As(err, &http) && refusedWrite(http):
+		return "the registry failed at writing, as it does when its disk is full: on " + http.Host + " look at `df -h` and `df -i` of its storage folder, and at its log; then the same command again goes on"
 	case oci.CertificateError(err):
 		return "registry.tls.ca in the site's file has to be the CA of the certificate that the nodes have; `import tls --renew` makes a new certificate"
 	}
@@ -213,6 +216,13 @@ func nodeAdvice(err error) string {
 		return "`import push`, or `import repair --node " + state.State.Node + "`, brings what is missing"
 	}
 	return "the same command again finishes the rest"
+}
+
+// refusedWrite is a registry that failed at something that writes. Distribution
+// says 500 UNKNOWN whatever the cause, a full disk too.
+func refusedWrite(e *oci.HTTPError) bool {
+	writes := e.Method == http.MethodPost || e.Method == http.MethodPatch || e.Method == http.MethodPut
+	return writes && (e.Status == http.StatusInternalServerError || e.Status == http.StatusInsufficientStorage)
 }
 
 // damageAdvice: distribution keeps a blob that it has, whatever is sent.

@@ -101,6 +101,11 @@ func TestErrorLinesCarryTheProgramsName(t *testing.T) {
 		{"a node that lets nobody in", nodesError(1, unauthorized),
 			"bundle: quay.io: GET a/b/manifests/1: 401 Unauthorized\n" +
 				"hint: 0 of 1 nodes are whole; give the nodes' credentials with registry.auth in the site's file, or with --authfile FILE\n"},
+		{"a node that fails at writing", nodesError(2, &oci.HTTPError{Host: "r:5000", Method: "PATCH", Path: "a/blobs/uploads/x", Status: 500, Message: "UNKNOWN: unknown error"}),
+			"bundle: r:5000: PATCH a/blobs/uploads/x: 500 UNKNOWN: unknown error\n" +
+				"hint: 1 of 2 nodes are whole; the registry failed at writing, as it does when its disk is full: on r:5000 look at `df -h` and `df -i` of its storage folder, and at its log; then the same command again goes on\n"},
+		{"a node that fails at reading", nodesError(2, &oci.HTTPError{Host: "r:5000", Method: "HEAD", Path: "a/blobs/x", Status: 500, Message: "no"}),
+			"bundle: r:5000: HEAD a/blobs/x: 500 no\nhint: 1 of 2 nodes are whole; the same command again finishes the rest\n"},
 		{"nodes that are down", nodesError(3, errors.New("node1: x"), errors.New("node3: y")),
 			"bundle: node1: x\nbundle: node3: y\n" +
 				"hint: 1 of 3 nodes are whole; the same command again finishes the rest\n"},
