@@ -65,7 +65,7 @@ func Copy(ctx context.Context, s *site.Site, o CopyOptions) (CopyResult, error) 
 		result.Error = errNoSource.Error()
 		return result, &NodesError{Failed: 1, Of: 1, Errs: append(silent, fmt.Errorf("%s: %w", o.To.Name, errNoSource))}
 	}
-	result.Warnings = append(result.Warnings, inv.warnings()...)
+	result.Warnings = append(append(result.Warnings, inv.warnings()...), inv.untagged()...)
 	agreed, errs := inv.agreed()
 	w, left := inv.work(ctx, agreed)
 	if ctx.Err() != nil {

@@ -25,17 +25,19 @@ type inventory struct {
 	hosts  []oci.Repository // without Path, in the order of the site
 	names  []string         // of these nodes
 	tags   map[spot]map[int]digest.Digest
+	bare   []map[string]bool // of each host, repositories that it lists without tags
 }
 
 // takeInventory asks all these nodes at once. Those that do not answer are left
 // out, and their errors come back; at least one must answer.
 func takeInventory(ctx context.Context, client *oci.Client, jobs int, names []string, hosts []oci.Repository) (*inventory, []error) {
 	found := make([]map[spot]digest.Digest, len(hosts))
+	bare := make([]map[string]bool, len(hosts))
 	errs := make([]error, len(hosts))
 	var g errgroup.Group // each node's error is kept beside it
 	for i := range hosts {
 		g.Go(func() error {
-			found[i], errs[i] = namesOn(ctx, client, jobs, hosts[i])
+			found[i], bare[i], errs[i] = namesOn(ctx, client, jobs, hosts[i])
 			return nil
 		})
 	}
@@ -49,6 +51,7 @@ func takeInventory(ctx context.Context, client *oci.Client, jobs int, names []st
 		}
 		at := len(inv.hosts)
 		inv.hosts, inv.names = append(inv.hosts, hosts[i]), append(inv.names, names[i])
+		inv.bare = append(inv.bare, bare[i])
 		for s, d := range found[i] {
 			if inv.tags[s] == nil {
 				inv.tags[s] = map[int]digest.Digest{}
@@ -59,20 +62,25 @@ func takeInventory(ctx context.Context, client *oci.Client, jobs int, names []st
 	return inv, silent
 }
 
-// namesOn lists all tags of all repositories of a node.
-func namesOn(ctx context.Context, client *oci.Client, jobs int, host oci.Repository) (map[spot]digest.Digest, error) {
+// namesOn lists all tags of all repositories of a node, and which of these show none.
+func namesOn(ctx context.Context, client *oci.Client, jobs int, host oci.Repository) (found map[spot]digest.Digest, bare map[string]bool, err error) {
 	repos, err := client.Repositories(ctx, host)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var mu sync.Mutex
-	found := map[spot]digest.Digest{}
+	found, bare = map[spot]digest.Digest{}, map[string]bool{}
 	err = each(ctx, jobs, repos, func(ctx context.Context, repo string) error {
 		r := host
 		r.Path = repo
 		tags, err := client.Tags(ctx, r)
 		if err != nil {
 			return err
+		}
+		if len(tags) == 0 {
+			mu.Lock()
+			bare[repo] = true
+			mu.Unlock()
 		}
 		for _, tag := range tags {
 			d, err := client.ManifestDigest(ctx, r, tag)
@@ -91,7 +99,7 @@ func namesOn(ctx context.Context, client *oci.Client, jobs int, host oci.Reposit
 	if err == nil && len(found) == 0 { // empty, or it does not show what it has
 		err = fmt.Errorf("%s: shows no images", host.Host)
 	}
-	return found, err
+	return found, bare, err
 }
 
 // agreed are the names of which no two nodes say different things, and one
