@@ -71,8 +71,8 @@ func Copy(ctx context.Context, s *site.Site, o CopyOptions) (CopyResult, error) 
 	if ctx.Err() != nil {
 		return result, ctx.Err()
 	}
-	if len(silent) > 0 {
-		result.Warnings = append(result.Warnings, w.gaps()...)
+	if gaps := w.gaps(); gaps != "" && len(silent) > 0 {
+		result.Warnings = append(result.Warnings, gaps)
 	}
 	errs = append(errs, left...)
 	err := copyWork(ctx, s, w, inv, o, &result.NodeResult)

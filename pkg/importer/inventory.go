@@ -278,12 +278,16 @@ func (c *gatherer) finish() *work {
 
 var errNoSource = errors.New("no other node of the site answers")
 
-// gaps are warnings of indexes of which no node that answered has all images.
-// Most are sparse by intention. Where a node is silent, it may have the rest.
-func (w *work) gaps() []string {
+// gaps is a warning of indexes of which no node that answered has all images, and
+// empty if there are none. Most are sparse by intention. Where a node is silent, it
+// may have the rest.
+func (w *work) gaps() string {
 	seen := map[string]bool{}
 	for _, x := range w.sparse.indexes {
-		seen[x.repo+"@"+x.ref+": some of its images are on none of the nodes that answer; left out, as in a sparse index"] = true
+		seen[x.repo+"@"+x.ref] = true
 	}
-	return slices.Sorted(maps.Keys(seen))
+	if len(seen) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("indexes of which some images are on none of the nodes that answer: %d, %s among them; copied without those", len(seen), slices.Min(slices.Collect(maps.Keys(seen))))
 }
