@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -156,21 +157,37 @@ func (c *Client) ping(ctx context.Context, r Repository) (*transport.Challenge, 
 	}
 	ctx, dog := watch(ctx, c.timeout)
 	defer dog.close()
-	ch, err := transport.Ping(ctx, reg, c.roundTripper(r))
+	way := &busyWay{RoundTripper: c.roundTripper(r)}
+	ch, err := transport.Ping(ctx, reg, way)
 	switch {
 	case err == nil:
 		return ch, nil
 	case errors.Is(err, http.ErrSchemeMismatch) && !r.Insecure:
 		return nil, &HTTPError{Host: r.Host, Err: ErrPlainHTTP}
 	}
-	return nil, enterError(ctx, r, "GET /v2/", lastError(err))
+	return nil, way.enterError(ctx, r, "GET /v2/", lastError(err))
+}
+
+// busyWay remembers how long the last answer asked to wait: the errors of the
+// library that enters registries do not say it.
+type busyWay struct {
+	http.RoundTripper
+	after atomic.Int64 // a time.Duration
+}
+
+func (b *busyWay) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := b.RoundTripper.RoundTrip(req)
+	if err == nil {
+		b.after.Store(int64(retryAfter(resp.Header.Get("Retry-After"))))
+	}
+	return resp, err
 }
 
 // enterError is what keeps us out of a repository before the first request.
-func enterError(ctx context.Context, r Repository, step string, err error) error {
+func (b *busyWay) enterError(ctx context.Context, r Repository, step string, err error) error {
 	err = noAnswerError(ctx, r.Host, "", nil, err)
 	if e := (*HTTPError)(nil); errors.As(err, &e) {
-		e.step = step
+		e.step, e.RetryAfter = step, time.Duration(b.after.Load())
 	}
 	return err
 }
@@ -267,13 +284,14 @@ func (c *Client) token(ctx context.Context, r Repository, reg name.Registry, act
 	ctx, dog := watch(ctx, c.timeout)
 	defer dog.close()
 	scopes := []string{reg.Repo(r.Path).Scope(actions)}
-	tok, err := transport.Exchange(ctx, reg, auth, c.roundTripper(r), scopes, ch)
+	way := &busyWay{RoundTripper: c.roundTripper(r)}
+	tok, err := transport.Exchange(ctx, reg, auth, way, scopes, ch)
 	if err != nil {
 		// The error quotes what was sent in place of a token, which may be half of one.
 		if strings.HasPrefix(err.Error(), "no token in") {
 			err = errors.New("was given none")
 		}
-		return nil, enterError(ctx, r, strings.TrimSuffix("token for "+r.Path, " for "), err)
+		return nil, way.enterError(ctx, r, strings.TrimSuffix("token for "+r.Path, " for "), err)
 	}
 	if tok.Token == "" { // some servers know only OAuth's name for it
 		tok.Token = tok.AccessToken

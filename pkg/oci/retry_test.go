@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -111,3 +113,29 @@ type timeoutError struct{}
 
 func (timeoutError) Error() string { return "i/o timeout" }
 func (timeoutError) Timeout() bool { return true }
+
+// A registry may be busy before it says how it is entered.
+func TestADoorThatIsBusySaysForHowLong(t *testing.T) {
+	for name, part := range map[string]string{"ping": "/v2/", "token": "/token"} {
+		t.Run(name, func(t *testing.T) {
+			busy := times(-1, "GET", part, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Retry-After", "100000")
+				w.WriteHeader(429)
+			})
+			var f *fake
+			f = newFake(t, func(w http.ResponseWriter, r *http.Request) bool {
+				if name == "token" && strings.HasPrefix(r.URL.Path, "/v2/") {
+					w.Header().Set("WWW-Authenticate", `Bearer realm="`+f.URL+`/token",service="s"`)
+					w.WriteHeader(401)
+					return true
+				}
+				return busy(w, r)
+			})
+			_, _, err := quickClient(t, ClientOptions{}).Manifest(t.Context(), f.repo("a"), "v1")
+			mustSay(t, err, f.host(), "429", "(asks to wait 24h0m0s)")
+			if n := f.count("GET", part); n != 1 {
+				t.Errorf("asked %d times", n)
+			}
+		})
+	}
+}
