@@ -164,6 +164,11 @@ func (p *pusher) bring(ctx context.Context, d ocispec.Descriptor, repo, from str
 			return p.within(ctx, d, repo, from)
 		}
 	}
+	if t, ok := p.fan.(*tape); ok { // before an upload is begun that comes to nothing
+		if err := t.passed(p, d.Digest); err != nil {
+			return err
+		}
+	}
 	return p.send(ctx, d, repo, from == "")
 }
 

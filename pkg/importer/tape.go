@@ -128,12 +128,8 @@ func (t *tape) open(ctx context.Context, p *pusher, d ocispec.Descriptor) (io.Re
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	fd := t.feed(d.Digest)
-	_, again := fd.at[p]
-	switch {
-	case t.err != nil && !fd.whole:
-		return nil, t.err
-	case again && fd.first > 0, !again && fd.passing:
-		return nil, fmt.Errorf("%s: %w", d.Digest, oci.ErrPassed)
+	if err := t.gone(fd, p, d.Digest); err != nil {
+		return nil, err
 	}
 	r := &tapeReader{ctx: ctx, t: t, fd: fd, p: p}
 	fd.at[p] = r

@@ -2,7 +2,12 @@ package importer
 
 import (
 	"context"
+	"fmt"
 	"io"
+
+	"github.com/opencontainers/go-digest"
+
+	"drayage/pkg/oci"
 )
 
 // tapeReader is one node's reader of a blob on a tape.
@@ -15,6 +20,24 @@ type tapeReader struct {
 	n      int // the chunk that it is at
 	offset int // in that chunk
 	closed bool
+}
+
+// passed tells whether open would fail, and says nothing of what a node needs.
+func (t *tape) passed(p *pusher, d digest.Digest) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.gone(t.feed(d), p, d)
+}
+
+func (t *tape) gone(fd *tapeFeed, p *pusher, d digest.Digest) error {
+	_, again := fd.at[p]
+	switch {
+	case t.err != nil && !fd.whole:
+		return t.err
+	case again && fd.first > 0, !again && fd.passing:
+		return fmt.Errorf("%s: %w", d, oci.ErrPassed)
+	}
+	return nil
 }
 
 // Read waits for what has not come yet. A tape that comes slowly is no registry's

@@ -1,0 +1,89 @@
+package importer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"drayage/pkg/bundle"
+	"drayage/pkg/oci"
+	"drayage/pkg/site"
+)
+
+// played is a tape of one large blob with a window of four chunks, and a clock
+// that stands still but for what is added to it.
+type played struct {
+	*tape
+	large ocispec.Descriptor
+	clock *atomic.Int64
+	nodes []*pusher
+}
+
+// plays starts a tape for some nodes that need nothing but the large blob.
+func plays(t *testing.T, ctx context.Context, nodes int) played {
+	t.Helper()
+	w := newWorld()
+	content := strings.Repeat("large ", 500_000) // 12 chunks
+	w.add("quay.io/acme/large:v1", w.content(content))
+	raw, b := piped(t, w)
+	pipe, err := bundle.OpenPipe(bytes.NewReader(raw), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { pipe.Close() })
+	work, err := newWork(pipe.Bundle, site.Repositories{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := played{newTape(pipe.Tape, work, time.Second), descriptorOf(b, digest.FromString(content)), new(atomic.Int64), nil}
+	p.window, p.now = 4*chunk, func() time.Time { return time.Unix(0, p.clock.Load()) }
+	for range nodes {
+		one := &pusher{fan: p.tape}
+		p.nodes = append(p.nodes, one)
+		p.join(one, func(error) {})
+		for d := range p.needed {
+			if d != p.large.Digest {
+				p.skip(one, d)
+			}
+		}
+	}
+	go p.play(ctx)
+	return p
+}
+
+// A blob that has passed by is found missing before an upload of it is begun.
+func TestNoUploadIsBegunOfWhatHasPassed(t *testing.T) {
+	p := plays(t, t.Context(), 2)
+	p.skip(p.nodes[0], p.large.Digest)
+	if _, err := p.open(t.Context(), p.nodes[1], p.large); err != nil { // and takes nothing, so the tape stops there
+		t.Fatal(err)
+	}
+	for passing := false; !passing; time.Sleep(time.Millisecond) {
+		p.mu.Lock()
+		passing = p.feed(p.large.Digest).passing
+		p.mu.Unlock()
+	}
+	n, requests := newNode(t), []string{}
+	n.otherwise(func(_ http.ResponseWriter, r *http.Request) bool {
+		requests = append(requests, r.Method)
+		return false
+	})
+	one := p.nodes[0]
+	one.client, one.host = client(t), oci.Repository{Host: siteOf(n).Nodes[0].Address, Insecure: true}
+	if err := one.blobOnce(t.Context(), blobWork{desc: p.large, repos: []string{"acme/large"}}); err != nil {
+		t.Fatal(err)
+	}
+	missed := (*MissedError)(nil)
+	if !errors.As(one.missing(), &missed) || missed.Blobs != 1 || missed.Bytes != p.large.Size || slices.Contains(requests, http.MethodPost) {
+		t.Errorf("%v after %q", one.missing(), requests)
+	}
+}
