@@ -248,10 +248,11 @@ func (t *tape) room(ctx context.Context, n int64) ([]byte, error) {
 	defer t.mu.Unlock()
 	err := t.await(ctx, func() (bool, []*pusher) {
 		t.evict(n)
-		if t.held+n <= t.window {
-			return true, nil
+		if t.held+n > t.window && len(t.slowest()) < len(t.seats) {
+			t.letGo()
+			t.evict(n)
 		}
-		return false, t.slowest()
+		return t.held+n <= t.window, t.slowest()
 	})
 	if err != nil {
 		return nil, err

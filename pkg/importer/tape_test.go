@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -85,5 +86,38 @@ func TestNoUploadIsBegunOfWhatHasPassed(t *testing.T) {
 	missed := (*MissedError)(nil)
 	if !errors.As(one.missing(), &missed) || missed.Blobs != 1 || missed.Bytes != p.large.Size || slices.Contains(requests, http.MethodPost) {
 		t.Errorf("%v after %q", one.missing(), requests)
+	}
+}
+
+// An upload that was refused before its first byte, and waits for its next attempt,
+// has a tenth of patience, and then costs its node that blob.
+func TestALongWaitDoesNotHoldTheTape(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	p := plays(t, ctx, 2)
+	var readers []io.ReadCloser
+	for _, one := range p.nodes {
+		r, err := p.open(ctx, one, p.large)
+		if err != nil {
+			t.Fatal(err)
+		}
+		readers = append(readers, r)
+	}
+	readers[1].Close()
+	if _, err := io.CopyN(io.Discard, readers[0], 4*chunk); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.passed(p.nodes[1], p.large.Digest); err != nil {
+		t.Errorf("at once: %v", err)
+	}
+	p.clock.Add(int64(200 * time.Millisecond))
+	if _, err := io.Copy(io.Discard, readers[0]); err != nil {
+		t.Fatalf("the other node does not get it: %v", err)
+	}
+	p.mu.Lock()
+	seats := len(p.seats)
+	p.mu.Unlock()
+	if err := p.passed(p.nodes[1], p.large.Digest); !errors.Is(err, oci.ErrPassed) || seats != 2 {
+		t.Errorf("%v, %d nodes are waited for, want both", err, seats)
 	}
 }

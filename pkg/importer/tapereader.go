@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 
@@ -19,7 +20,7 @@ type tapeReader struct {
 
 	n      int // the chunk that it is at
 	offset int // in that chunk
-	closed bool
+	closed time.Time
 }
 
 // passed tells whether open would fail, and says nothing of what a node needs.
@@ -93,7 +94,7 @@ func (r *tapeReader) take(b []byte) (n int, err error, ready bool) { //nolint:re
 func (r *tapeReader) Close() error {
 	r.t.mu.Lock()
 	defer r.t.mu.Unlock()
-	r.closed = true
+	r.closed = r.t.now()
 	r.fd.abandon()
 	r.t.wake()
 	return nil
@@ -106,10 +107,23 @@ func (fd *tapeFeed) abandon() (some bool) {
 		return false
 	}
 	for p, r := range fd.at {
-		if r.closed {
+		if !r.closed.IsZero() {
 			delete(fd.at, p)
 			some = true
 		}
 	}
 	return some
+}
+
+// letGo gives up what is kept for uploads that may be repeated, and have not been
+// for a tenth of patience. Who was refused before the first byte, and asked to wait,
+// misses that blob and not the rest.
+func (t *tape) letGo() {
+	for _, fd := range t.order {
+		for p, r := range fd.at {
+			if !fd.pinned && !r.closed.IsZero() && t.now().Sub(r.closed) > t.patience/10 {
+				delete(fd.at, p)
+			}
+		}
+	}
 }
