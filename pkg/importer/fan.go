@@ -309,7 +309,7 @@ func (fd *feed) slowest() (who []*pusher) {
 
 // lateness is how long others have waited for a node of late.
 type lateness struct {
-	joined time.Time
+	joined time.Time     // zero for one that is never trusted
 	at     time.Time     // until when it is counted
 	waited time.Duration // below 0 for one that is trusted
 }
@@ -320,7 +320,10 @@ func (l *lateness) add(from, to time.Time) time.Duration {
 		from = l.at
 	} else {
 		forgiven := time.Duration(forgiveness * float64(from.Sub(l.at)))
-		trusted := min(mostTrust, time.Duration(trust*float64(from.Sub(l.joined))))
+		trusted := time.Duration(0)
+		if !l.joined.IsZero() {
+			trusted = min(mostTrust, time.Duration(trust*float64(from.Sub(l.joined))))
+		}
 		l.waited = max(-trusted, l.waited-forgiven)
 	}
 	if to.After(from) {

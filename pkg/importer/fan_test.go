@@ -180,6 +180,9 @@ func TestLatenessForgets(t *testing.T) {
 			t.Errorf("%v to %v: %v, want %v", c.from, c.to, got, c.want)
 		}
 	}
+	if l := (&lateness{at: start}); l.add(at(1000), at(1001)) != time.Second { // as on a tape
+		t.Errorf("trusted from no time on: %+v", l)
+	}
 }
 
 // A node that waits with one blob while it sends another one loses nothing yet,
