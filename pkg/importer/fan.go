@@ -116,7 +116,7 @@ func (f *fan) open(ctx context.Context, p *pusher, d ocispec.Descriptor) (io.Rea
 		f.reads[p]--
 		return nil, err
 	}
-	return &openReader{ReadCloser: r, f: f, p: p}, nil
+	return &openReader{ReadCloser: r, f: f, p: p, left: d.Size}, nil
 }
 
 func (f *fan) share(ctx context.Context, p *pusher, d ocispec.Descriptor) (io.ReadCloser, error) {
@@ -168,21 +168,35 @@ func (f *fan) alone(ctx context.Context, d ocispec.Descriptor) (io.ReadCloser, e
 	return &meteredReader{r, f}, nil
 }
 
-// openReader counts among those that a node reads until it is closed.
+// openReader counts among those that a node reads until it is read to its end or
+// closed. What comes after, the registry's answer, uses no link.
 type openReader struct {
 	io.ReadCloser
 	f    *fan
 	p    *pusher
+	left int64
 	once sync.Once
 }
 
+func (o *openReader) Read(b []byte) (int, error) {
+	n, err := o.ReadCloser.Read(b)
+	if o.left -= int64(n); o.left <= 0 {
+		o.end()
+	}
+	return n, err
+}
+
 func (o *openReader) Close() error {
+	o.end()
+	return o.ReadCloser.Close()
+}
+
+func (o *openReader) end() {
 	o.once.Do(func() {
 		o.f.mu.Lock()
 		defer o.f.mu.Unlock()
 		o.f.reads[o.p]--
 	})
-	return o.ReadCloser.Close()
 }
 
 // meteredReader counts what is read of the medium.
