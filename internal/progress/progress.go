@@ -13,8 +13,8 @@ const (
 	// Advance says that Bytes more are done. Bytes is negative when work had
 	// to be taken back and is done again.
 	Advance Kind = "advance"
-	// Skip says that Bytes more need no work: they are there from before. They
-	// count as done and say nothing about how fast work goes.
+	// Skip says that Bytes more need no work: they are there from before, or
+	// are given up. They count as done and say nothing about how fast work goes.
 	Skip Kind = "skip"
 	// Ended says that a part of the work is whole: all blobs of a Class of images,
 	// Pieces of them with Bytes in all, or, when Class is empty, all that a node

@@ -52,7 +52,9 @@ func (s *schedule) count(e progress.Event, now time.Time) {
 		s.flows[s.during] = f
 	}
 	f.seconds += now.Sub(s.last).Seconds()
-	f.bytes += float64(e.Bytes)
+	if e.Kind == progress.Advance {
+		f.bytes += float64(e.Bytes)
+	}
 	s.last = now
 	was := b.isOpen()
 	b.left -= e.Bytes

@@ -30,6 +30,9 @@ const (
 	// registry that syncs a large layer may be silent for seconds.
 	trust     = 0.05
 	mostTrust = 15 * time.Second
+	// longest is how long one wait may last before it counts whatever else goes on
+	// at the node that waits.
+	longest = 30 * time.Second
 )
 
 // fan reads each blob once for all nodes that need it. Nodes go through the
@@ -125,7 +128,10 @@ func (f *fan) share(ctx context.Context, p *pusher, d ocispec.Descriptor) (io.Re
 	if fd.begun || !f.inStep[p] && !f.awaited(fd) {
 		return f.alone(ctx, d)
 	}
-	f.inStep[p] = true
+	if !f.inStep[p] { // trust is earned in step
+		f.inStep[p] = true
+		f.late[p].joined = f.now()
+	}
 	fd.behind[p] = 0
 	fd.wake()
 	if err := f.gather(ctx, fd, p); err != nil {
@@ -166,6 +172,18 @@ func (f *fan) alone(ctx context.Context, d ocispec.Descriptor) (io.ReadCloser, e
 		return nil, err
 	}
 	return &meteredReader{r, f}, nil
+}
+
+// again gives a node the content of a blob once more, for another attempt.
+func (f *fan) again(ctx context.Context, p *pusher, d ocispec.Descriptor) (io.ReadCloser, error) {
+	r, err := f.archive.Open(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.reads[p]++
+	return &openReader{ReadCloser: r, f: f, p: p, left: d.Size}, nil
 }
 
 // openReader counts among those that a node reads until it is read to its end or
@@ -228,13 +246,14 @@ func (f *fan) gather(ctx context.Context, fd *feed, p *pusher) error {
 }
 
 // await waits until a feed is ready. While all that its node reads waits for
-// others, the wait counts against those others, and when it becomes too much
-// they are dropped. It is called with f.mu held, and gives it away while it waits.
+// others, or when it lasts very long, the wait counts against those others, and
+// when it becomes too much they are dropped. It is called with f.mu held, and gives it away while it waits.
 func (f *fan) await(ctx context.Context, fd *feed, waiter *pusher, ready func() (bool, []*pusher)) error {
 	tick := time.NewTicker(patience / 10)
 	defer tick.Stop()
 	var blamed []*pusher
-	for since := f.now(); ; {
+	begun := f.now()
+	for since := begun; ; {
 		now := f.now()
 		for _, p := range blamed {
 			if f.late[p].add(since, now) > f.patience {
@@ -250,7 +269,7 @@ func (f *fan) await(ctx context.Context, fd *feed, waiter *pusher, ready func() 
 			f.stuck[waiter]++
 		}
 		blamed = nil
-		if f.stuck[waiter] >= f.reads[waiter] {
+		if f.stuck[waiter] >= f.reads[waiter] || now.Sub(begun) > longest {
 			blamed = slow
 		}
 		changed := fd.changed
@@ -323,7 +342,7 @@ func (fd *feed) slowest() (who []*pusher) {
 
 // lateness is how long others have waited for a node of late.
 type lateness struct {
-	joined time.Time     // zero for one that is never trusted
+	joined time.Time     // since when it is in step; zero for one that is never trusted
 	at     time.Time     // until when it is counted
 	waited time.Duration // below 0 for one that is trusted
 }

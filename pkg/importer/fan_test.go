@@ -189,8 +189,8 @@ func TestLatenessForgets(t *testing.T) {
 // so nobody is blamed for that.
 func TestWaitsCountWhenNothingElseGoesOn(t *testing.T) {
 	f := newFan(nil)
-	var hours atomic.Int64
-	f.now = func() time.Time { return time.Unix(0, 0).Add(time.Duration(hours.Load()) * time.Hour) }
+	var seconds atomic.Int64
+	f.now = func() time.Time { return time.Unix(seconds.Load(), 0) }
 	waiter, slow := &pusher{}, &pusher{}
 	f.join(waiter)
 	f.join(slow)
@@ -205,7 +205,7 @@ func TestWaitsCountWhenNothingElseGoesOn(t *testing.T) {
 			}
 			f.reads[waiter] = 1
 		}
-		hours.Add(1)
+		seconds.Add(1)
 		return !f.inStep[slow], []*pusher{slow}
 	})
 	if err != nil || asked < 6 || !f.inStep[waiter] {
@@ -258,5 +258,25 @@ func TestFallenNodeComesBackWhereOthersAreStillToCome(t *testing.T) {
 	}
 	if f.reads[good] != 0 || f.reads[fallen] != 0 || f.stuck[good] != 0 || f.stuck[fallen] != 0 {
 		t.Errorf("reads %v, stuck %v, want none", f.reads, f.stuck)
+	}
+}
+
+// But for ever it does not wait: the other blob may take hours.
+func TestAVeryLongWaitCountsWhateverGoesOn(t *testing.T) {
+	f := newFan(nil)
+	var seconds atomic.Int64
+	f.now = func() time.Time { return time.Unix(seconds.Load(), 0) }
+	waiter, slow := &pusher{}, &pusher{}
+	f.join(waiter)
+	f.join(slow)
+	f.reads[waiter] = 2
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	err := f.await(t.Context(), f.feed("sha256:x"), waiter, func() (bool, []*pusher) {
+		seconds.Add(10)
+		return !f.inStep[slow], []*pusher{slow}
+	})
+	if waited := time.Duration(seconds.Load()) * time.Second; err != nil || waited < longest || waited > 2*longest {
+		t.Errorf("%v, waited %s", err, waited)
 	}
 }

@@ -158,6 +158,7 @@ func (p *pusher) blobOnce(ctx context.Context, b blobWork) error {
 	if !errors.Is(err, oci.ErrPassed) {
 		return err
 	}
+	p.report.Of(b.desc.Digest.String()).Skip(b.desc.Size)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.missed.Err == nil {

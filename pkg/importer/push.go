@@ -213,7 +213,7 @@ func (p *pusher) sendOnce(ctx context.Context, d ocispec.Descriptor, repo string
 		return last, nil
 	})
 	if err != nil {
-		if p.others != nil && last != nil {
+		if (p.others != nil || errors.Is(err, oci.ErrPassed)) && last != nil {
 			last.end(0)
 		}
 		return err
@@ -231,6 +231,9 @@ func (p *pusher) open(ctx context.Context, d ocispec.Descriptor) (io.ReadCloser,
 	}
 	if p.fromPipe() {
 		return p.fan.open(ctx, p, d)
+	}
+	if f, ok := p.fan.(*fan); ok {
+		return f.again(ctx, p, d)
 	}
 	return p.archive.Open(ctx, d)
 }

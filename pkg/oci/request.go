@@ -89,6 +89,8 @@ func openBody(req *http.Request, dog *watchdog) (err error) {
 		return nil
 	}
 	req.GetBody = func() (io.ReadCloser, error) {
+		dog.rest() // content may wait for other nodes
+		defer dog.wait()
 		body, err := open()
 		if err != nil {
 			return nil, err

@@ -311,3 +311,16 @@ func TestASlowCommitIsWaitedFor(t *testing.T) {
 		t.Errorf("begun %d times", n)
 	}
 }
+
+// Content may have to wait for other nodes before it can be read.
+func TestContentThatIsOpenedSlowlyIsNoSilentRegistry(t *testing.T) {
+	f := newFake(t, nil)
+	c := quickClient(t, ClientOptions{Timeout: 300 * time.Millisecond})
+	err := c.PutBlob(t.Context(), f.repo("a"), blobOf("x"), func(int64) (io.ReadCloser, error) {
+		time.Sleep(700 * time.Millisecond)
+		return io.NopCloser(strings.NewReader("x")), nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -36,7 +36,7 @@ import (
 // Registry serves one bundle. It is safe for use by many goroutines.
 type Registry struct {
 	// Damage is told of each blob that turns out wrong or unreadable while it is
-	// served, each time. It may be nil, and is called by many goroutines.
+	// served whole, each time. It may be nil, and is called by many goroutines.
 	Damage func(error)
 
 	bundle *bundle.Bundle
