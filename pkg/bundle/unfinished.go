@@ -72,6 +72,8 @@ func Begin(path string, o VolumeOptions) (*Unfinished, error) {
 	u := &Unfinished{path: path, split: o, lock: lock, journal: readJournal(path + journaled)}
 	if u.file = u.kept(); u.file == nil {
 		u.journal = emptyJournal(path + journaled)
+	} else {
+		u.file.forget()
 	}
 	return u, nil
 }
@@ -144,9 +146,6 @@ func (u *Unfinished) Write(ctx context.Context, m *manifest.Manifest, open OpenF
 		checks, err = u.publish(sums)
 	}
 	if err != nil {
-		if brokenMedium(err) {
-			u.file.forget()
-		}
 		return nil, u.explain(o.explain(err), l.Size)
 	}
 	u.done = true
