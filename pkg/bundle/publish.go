@@ -133,7 +133,7 @@ func (u *Unfinished) rename() error {
 func (u *Unfinished) settle(checks staged) error {
 	var errs []error
 	for _, dir := range u.folders() {
-		errs = append(errs, durable.SyncFolder(dir))
+		errs = append(errs, u.syncFolder(dir))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return errors.Join(err, checks.discard())

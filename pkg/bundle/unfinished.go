@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"drayage/internal/durable"
 	"drayage/pkg/manifest"
 	"drayage/pkg/oci"
 	"github.com/opencontainers/go-digest"
@@ -30,13 +31,17 @@ type Unfinished struct {
 	path  string
 	split VolumeOptions
 	// lock is FILE.partial. A bundle that is not split is written into it.
-	lock    *os.File
+	lock *os.File
+	// others are the locks of the other folders, empty.
+	others  []*os.File
 	file    *volumes
 	journal *journal
 	// prepared says that what was there has been made this bundle's, or taken away.
 	prepared bool
 	done     bool
 	lost     bool // the lock's name is not ours any more
+	// syncFolder is durable.SyncFolder, but for tests.
+	syncFolder func(string) error
 }
 
 // UnfinishedError is a build that ended early and kept what it had.
@@ -69,7 +74,10 @@ func Begin(path string, o VolumeOptions) (*Unfinished, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := &Unfinished{path: path, split: o, lock: lock, journal: readJournal(path + journaled)}
+	u := &Unfinished{path: path, split: o, lock: lock, syncFolder: durable.SyncFolder, journal: readJournal(path + journaled)}
+	if err := u.holdFolders(); err != nil {
+		return nil, errors.Join(err, letGo(append(u.others, lock)...))
+	}
 	if u.file = u.kept(); u.file == nil {
 		u.journal = emptyJournal(path + journaled)
 	} else {
@@ -237,8 +245,9 @@ func (u *Unfinished) explain(err error, size int64) error {
 }
 
 // Close lets the partial file go, and takes it away unless it is worth keeping.
-func (u *Unfinished) Close() error {
+func (u *Unfinished) Close() (err error) {
 	defer u.lock.Close() // and with it the lock, after all else
+	defer func() { err = errors.Join(err, letGo(u.others...)) }()
 	if u.file != nil && !slices.Contains(u.file.files, u.lock) {
 		defer u.file.Close()
 	}

@@ -1,0 +1,58 @@
+package bundle
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+// holdFolders takes hold of FILE.partial in each other folder that volumes may
+// go to. A build that shares but one folder with this one would take away or
+// replace the volumes there.
+func (u *Unfinished) holdFolders() error {
+	held := []string{filepath.Dir(u.path)}
+	for _, dir := range u.split.Dirs {
+		if slices.ContainsFunc(held, func(h string) bool { return sameFolder(h, dir) }) {
+			continue
+		}
+		held = append(held, dir)
+		f, err := hold(filepath.Join(dir, filepath.Base(u.path)))
+		if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) { // nobody can make a volume there
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		u.others = append(u.others, f)
+	}
+	return nil
+}
+
+// sameFolder tells whether two paths lead to one folder.
+func sameFolder(a, b string) bool {
+	if filepath.Clean(a) == filepath.Clean(b) {
+		return true
+	}
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
+}
+
+// letGo gives locks back. Their files go if nothing is in them: one may be what
+// a build in one file left.
+func letGo(locks ...*os.File) error {
+	var errs []error
+	for _, f := range locks {
+		if info, err := f.Stat(); err == nil && info.Size() == 0 {
+			errs = append(errs, gone(f.Name()))
+		}
+		errs = append(errs, f.Close())
+	}
+	return errors.Join(errs...)
+}
