@@ -1,0 +1,70 @@
+package bundle
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// Names are on the media before anything goes that an earlier build left, and
+// before the journal, with which the next run could begin.
+func TestNamesAreOnTheMediaFirst(t *testing.T) {
+	for _, each := range []int64{0, MinVolume} {
+		for _, fails := range []error{nil, unix.EIO} {
+			t.Run(fmt.Sprint(each, fails), func(t *testing.T) {
+				dirs := []string{t.TempDir(), t.TempDir()}[:min(each, 1)+1]
+				path := filepath.Join(dirs[0], "site.tar")
+				check(t, os.WriteFile(VolumeName(path, 9), []byte("old"), 0o644))
+				u, err := Begin(path, VolumeOptions{Size: each, Dirs: dirs})
+				check(t, err)
+				var synced []string
+				u.syncFolder = func(dir string) error {
+					synced = append(synced, dir)
+					got := folder(t, dirs[0])
+					if got["site.tar"]+got["site.tar.001"] == "" || got["site.tar"+journaled] == "" || got["site.tar.009"] != "old" || got["site.tar.sha256"] != "" {
+						t.Errorf("when it is synced the folder holds %d files", len(got))
+					}
+					return fails
+				}
+				w := small()
+				_, err = u.Write(t.Context(), w.list(), w.open, WriteOptions{Checksum: true})
+				if !errors.Is(err, fails) || len(synced) != len(dirs) {
+					t.Errorf("%v, %q were synced", err, synced)
+				}
+				check(t, u.Close())
+				got := folder(t, dirs[0])
+				if _, journal := got["site.tar"+journaled]; journal != (fails != nil) || (got["site.tar.009"] == "old") != (fails != nil || each == 0) {
+					t.Errorf("in the end the folder holds %d files, a journal: %v", len(got), journal)
+				}
+			})
+		}
+	}
+}
+
+// A journal that made room for a checksum is there again when that was in vain.
+func TestChecksumThatHasNoRoom(t *testing.T) {
+	path := filepath.Join(tmpfs(t, 20<<20), "site.tar")
+	broken(t, path)
+	u, err := Begin(path, VolumeOptions{})
+	check(t, err)
+	l, _, err := layout(large().list())
+	check(t, err)
+	_, err = u.prepare(l, WriteOptions{})
+	check(t, err)
+	kept := u.journal.bytes()
+	if _, err := u.publish([]string{strings.Repeat("x", 8<<20)}); !errors.Is(err, unix.ENOSPC) {
+		t.Fatalf("got %v", err)
+	}
+	check(t, u.Close())
+	if left := readJournal(path + journaled); left.bytes() != kept || left.root != l.Root || left.size != l.Size {
+		t.Errorf("the journal tells %d bytes of %s, want %d", left.bytes(), left.root, kept)
+	}
+	if names := folder(t, filepath.Dir(path)); len(names) != 2 {
+		t.Errorf("%d files, want what was kept and its journal", len(names))
+	}
+}
