@@ -102,17 +102,21 @@ func TestServerTakesObjectsAndAgainWithoutChange(t *testing.T) {
 	}
 	t.Run("what others put there stays", func(t *testing.T) { othersStay(t, c) })
 	t.Run("again without change", func(t *testing.T) {
-		versions := func() (all []string) {
+		read := func() (all []string) {
 			for _, o := range p.objects {
 				u, err := c.read(t.Context(), o)
 				if err != nil || u == nil {
 					t.Fatal(o, err)
 				}
-				all = append(all, o.String()+" "+u.GetResourceVersion())
+				raw, err := u.MarshalJSON()
+				if err != nil {
+					t.Fatal(o, err)
+				}
+				all = append(all, string(raw))
 			}
 			return all
 		}
-		before := versions()
+		before := read()
 		again := prepare(t, c, PrepareOptions{}, ours)
 		if again.Writes() {
 			t.Errorf("plan would write: %+v", again.Changes)
@@ -126,8 +130,10 @@ func TestServerTakesObjectsAndAgainWithoutChange(t *testing.T) {
 				t.Errorf("%s: %s", id, r)
 			}
 		}
-		if after := versions(); !slices.Equal(before, after) {
-			t.Errorf("resource versions before %q\nafter %q", before, after)
+		for i, after := range read() { // whole, so that a difference says whose it is
+			if after != before[i] {
+				t.Errorf("%s: before\n%s\nafter\n%s", p.objects[i], before[i], after)
+			}
 		}
 	})
 	t.Run("a second manager", func(t *testing.T) { secondManager(t, c) })

@@ -114,13 +114,12 @@ func (o *Operator) Run(ctx context.Context) {
 
 // sync does all that is to be done now, and says when there is more.
 func (o *Operator) sync(ctx context.Context) time.Duration {
-	state := o.store.State()
-	if state.Halted {
+	w, err := o.read(ctx)
+	w.state = o.store.State() // after the lists, which a busy server may hold up: halted since then is halted
+	if w.state.Halted {
 		return idleTime
 	}
-	w, err := o.read(ctx)
 	if err == nil {
-		w.state = state
 		var changed bool
 		if changed, err = o.generate(ctx, w); err == nil && changed {
 			return 0

@@ -32,8 +32,8 @@ func NewCatalogd(c dynamic.Interface, store *control.Store) *Catalogd {
 // Run works until ctx ends.
 func (d *Catalogd) Run(ctx context.Context) {
 	for ctx.Err() == nil {
+		all, _ := kube.List[ocv1.ClusterCatalog](ctx, d.client, kube.ClusterCatalogs) // a server that is away is asked again
 		if state := d.store.State(); !state.Halted {
-			all, _ := kube.List[ocv1.ClusterCatalog](ctx, d.client, kube.ClusterCatalogs) // a server that is away is asked again
 			for _, c := range all {
 				_ = d.sync(ctx, state, c)
 			}

@@ -64,13 +64,13 @@ func (o *Operator) Run(ctx context.Context) {
 }
 
 func (o *Operator) sync(ctx context.Context) time.Duration {
-	state, next := o.store.State(), idleTime
-	if state.Halted {
-		return idleTime
-	}
 	all, err := kube.List[olmv1alpha1.CatalogSource](ctx, o.client, kube.CatalogSources)
 	if err != nil {
 		return retryTime
+	}
+	state, next := o.store.State(), idleTime // after the list, which a busy server may hold up: halted since then is halted
+	if state.Halted {
+		return idleTime
 	}
 	for _, c := range all {
 		d, err := o.connect(ctx, state, c)

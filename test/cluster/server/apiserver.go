@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -99,14 +100,25 @@ func writeKey(dir string) (string, error) {
 	return path, os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}), 0o600)
 }
 
+// The ports below those that the kernel gives to connections: nobody else's
+// connection sits on one of them while the server is away or on its way up.
+const (
+	firstPort  = 20000
+	lastPort   = 32000
+	portsTried = 100
+)
+
 // freePort is a port that was free a moment ago; kube-apiserver takes no 0.
 func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+	var err error
+	for range portsTried {
+		port := firstPort + mathrand.IntN(lastPort-firstPort)
+		var l net.Listener
+		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			return port, l.Close()
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return 0, err
 }
 
 // start starts the process and returns when it is ready. Token is one that may
