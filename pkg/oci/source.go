@@ -21,6 +21,8 @@ type Source struct {
 	conf   *types.SystemContext
 	spool  *spool
 	local  LocalFunc
+
+	distrust distrust
 }
 
 // SourceOptions say how a Source reaches registries.
@@ -111,7 +113,7 @@ func (s *Source) openAny(ctx context.Context, repositories []string, d ocispec.D
 		}
 		all = append(all, places...)
 	}
-	return &resumingReader{ctx: ctx, client: s.client, places: all, desc: d}, nil
+	return &resumingReader{ctx: ctx, client: s.client, places: s.distrust.order(d.Digest, all), desc: d, distrust: &s.distrust}, nil
 }
 
 // readAhead fetches a blob, proves it, and keeps it, so that a later openAny of
@@ -223,6 +225,9 @@ type resumingReader struct {
 	places []place
 	desc   ocispec.Descriptor
 
+	distrust *distrust
+	gave     []place // those that gave bytes
+
 	body   io.ReadCloser
 	moved  bool  // bytes have come from body
 	at     int64 // bytes given to the reader so far
@@ -249,6 +254,9 @@ func (r *resumingReader) Read(p []byte) (int, error) {
 		if n > 0 || err == nil {
 			r.at += int64(n)
 			r.moved, r.failed = true, 0
+			if len(r.gave) == 0 || r.gave[len(r.gave)-1] != r.places[0] {
+				r.gave = append(r.gave, r.places[0])
+			}
 			return n, nil // an error comes again with the next call
 		}
 		if r.at >= r.desc.Size {

@@ -87,23 +87,22 @@ func (s *spool) close() error {
 }
 
 // A blob that arrives with a wrong byte is fetched once more: a bad proxy is
-// more often the cause than a bad registry.
+// more often the cause than a bad registry. Where there are more places than
+// that, each of them is asked once.
 const fetches = 2
 
 // copyProven copies a blob to w and proves size and digest. w is written again
 // from its beginning for each fetch, so it must be a writer at an offset.
 func copyProven(ctx context.Context, w io.WriteSeeker, d ocispec.Descriptor, open func() (io.ReadCloser, error)) error {
-	var err error
-	for range fetches {
+	for i := 1; ; i++ {
 		if _, err := w.Seek(0, io.SeekStart); err != nil {
 			return err
 		}
-		err = copyOnce(ctx, w, d, open)
-		if _, wrong := err.(*ContentError); !wrong {
+		err := copyOnce(ctx, w, d, open)
+		if e, wrong := err.(*ContentError); !wrong || i >= fetches && !e.elsewhere {
 			return err
 		}
 	}
-	return err
 }
 
 func copyOnce(ctx context.Context, w io.Writer, d ocispec.Descriptor, open func() (io.ReadCloser, error)) error {
@@ -121,12 +120,12 @@ func copyOnce(ctx context.Context, w io.Writer, d ocispec.Descriptor, open func(
 	if n == d.Size {
 		var extra [1]byte
 		if m, _ := io.ReadFull(r, extra[:]); m > 0 {
-			return &ContentError{Want: d, Size: d.Size + 1}
+			return (&ContentError{Want: d, Size: d.Size + 1}).blame(r)
 		}
 	}
 	got := digest.NewDigest(digest.SHA256, hash)
 	if n != d.Size || got != d.Digest {
-		return &ContentError{Want: d, Size: n, Got: got}
+		return (&ContentError{Want: d, Size: n, Got: got}).blame(r)
 	}
 	return nil
 }
@@ -138,10 +137,19 @@ type ContentError struct {
 	Size int64
 	// Got is the digest of the content, empty when the size was wrong already.
 	Got digest.Digest
+	// From are the hosts that gave it, as far as that is known.
+	From string
+
+	elsewhere bool // another place can be asked
 }
 
-// Error names the blob and what is wrong with it.
-func (e *ContentError) Error() string { return e.Want.Digest.String() + ": " + e.Problem() }
+// Error names the blob, what is wrong with it, and who gave it.
+func (e *ContentError) Error() string {
+	if e.From != "" {
+		return fmt.Sprintf("%s: %s, from %s", e.Want.Digest, e.Problem(), e.From)
+	}
+	return e.Want.Digest.String() + ": " + e.Problem()
+}
 
 // Problem is what is wrong, without the name.
 func (e *ContentError) Problem() string {
