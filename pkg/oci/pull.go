@@ -97,10 +97,11 @@ func (c *Client) ManifestDigest(ctx context.Context, r Repository, ref string) (
 	return desc.Digest, err
 }
 
-// HasBlob asks whether a repository holds a blob of just this size.
+// HasBlob asks whether a repository holds a blob of just this size. Where the
+// registry does not say a size, that it is there has to do.
 func (c *Client) HasBlob(ctx context.Context, r Repository, d ocispec.Descriptor) (bool, error) {
 	size, found, err := c.StatBlob(ctx, r, d.Digest)
-	return found && size == d.Size, err
+	return found && (size == d.Size || size < 0), err
 }
 
 // head returns nil for what is not there.

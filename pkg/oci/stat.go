@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -39,7 +41,39 @@ func (c *Client) StatBlob(ctx context.Context, r Repository, d digest.Digest) (s
 	if err != nil || resp == nil {
 		return 0, false, err
 	}
-	return resp.ContentLength, true, nil
+	if resp.ContentLength >= 0 {
+		return resp.ContentLength, true, nil
+	}
+	size, err = c.sizeByPart(ctx, r, d)
+	return size, err == nil, err
+}
+
+// sizeByPart asks for one byte of a blob, since the answer says how many there
+// are: some proxies take the length away from the answer to a HEAD. It is -1
+// where that answer has none either.
+func (c *Client) sizeByPart(ctx context.Context, r Repository, d digest.Digest) (int64, error) {
+	req := request(http.MethodGet, r.Path, "blobs/"+d.String())
+	req.Header.Set("Range", "bytes=0-0")
+	var resp *http.Response
+	err := c.retry(ctx, func() (err error) {
+		if resp, err = c.do(ctx, r, actionsPull, req.Clone(ctx), http.StatusOK, http.StatusPartialContent); err == nil {
+			resp.Body.Close()
+		}
+		return err
+	})
+	switch {
+	case refusesParts(err):
+		return -1, nil
+	case err != nil:
+		return -1, err
+	case resp.StatusCode == http.StatusOK:
+		return resp.ContentLength, nil
+	}
+	_, total, _ := strings.Cut(resp.Header.Get("Content-Range"), "/")
+	if n, err := strconv.ParseInt(total, 10, 64); err == nil && n >= 0 {
+		return n, nil
+	}
+	return -1, nil
 }
 
 // ReadBlob reads a blob from the first of these repositories that gives it. A
