@@ -73,6 +73,9 @@ func (r runner) step(s step) (usage, error) {
 		return usage{}, err
 	}
 	unix.Sync() // what others have left to write is not this step's
+	if err := r.rest(); err != nil {
+		return usage{}, err
+	}
 	most := watch(r.dir(), r.result())
 	before := serving()
 	u, err := spawn(r.ctx, r.dir(), r.env(), s.script)
@@ -93,6 +96,19 @@ func (r runner) step(s step) (usage, error) {
 	}
 	u.changed, err = r.held()
 	return u, err
+}
+
+// restTime is between a sync and the step after it: what the kernel and the disk
+// do on account of an earlier step, they do in that time.
+const restTime = 3 * time.Second
+
+func (w *world) rest() error {
+	select {
+	case <-w.ctx.Done():
+		return w.ctx.Err()
+	case <-time.After(restTime):
+		return nil
+	}
 }
 
 // prepare empties nodes and counters.
