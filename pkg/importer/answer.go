@@ -5,8 +5,6 @@ import (
 	"errors"
 	"net/http"
 
-	"golang.org/x/sync/errgroup"
-
 	"drayage/pkg/oci"
 	"drayage/pkg/site"
 )
@@ -18,21 +16,14 @@ var ErrSilent = errors.New("its registry does not answer")
 // are in the order of the nodes, nil for one that answers. One that does not let
 // us in, or does not prove itself, answers too: waiting mends neither.
 func Answer(ctx context.Context, client *oci.Client, s *site.Site, nodes []site.Node) []error {
-	errs := make([]error, len(nodes))
-	var g errgroup.Group // each node's error is kept beside it: none stops the others
-	for i, n := range nodes {
-		g.Go(func() error {
-			// What is asked for need not be there.
-			r := oci.Repository{Host: n.Host(s.Registry), Insecure: s.Registry.PlainHTTP, Path: s.Repositories.Release}
-			_, err := client.ManifestDigest(ctx, r, "drayage-asks-whether-anybody-is-there")
-			if err != nil && !answers(err) {
-				errs[i] = err
-			}
-			return nil
-		})
-	}
-	_ = g.Wait()
-	return errs
+	return onAll(len(nodes), func(i int) error {
+		// What is asked for need not be there.
+		_, err := client.ManifestDigest(ctx, registryOf(s, nodes[i]).in(s.Repositories.Release), "drayage-asks-whether-anybody-is-there")
+		if err != nil && !answers(err) {
+			return err
+		}
+		return nil
+	})
 }
 
 func answers(err error) bool {

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/opencontainers/go-digest"
-	"golang.org/x/sync/errgroup"
 
 	"drayage/internal/progress"
 	"drayage/pkg/bundle"
@@ -107,19 +106,15 @@ func checkWork(ctx context.Context, w *work, s *site.Site, o CheckOptions) ([]No
 		o.Progress.PiecesOf("check", len(w.pieces()), names(o.Nodes))
 	}
 	states := make([]NodeState, len(o.Nodes))
-	errs := make([]error, len(o.Nodes))
-	var g errgroup.Group // each node's error is kept beside it: none stops the others
-	for i, n := range o.Nodes {
-		g.Go(func() error {
-			c := &checker{
-				client: o.Client, jobs: o.Jobs, deep: o.Deep, report: progress.ForNode(o.Progress, n.Name).Func(), proven: map[string]bool{}, problems: map[string]string{},
-				host: oci.Repository{Host: n.Host(s.Registry), Insecure: s.Registry.PlainHTTP},
-			}
-			states[i], errs[i] = c.node(ctx, n.Name, w)
-			return nil
-		})
-	}
-	_ = g.Wait()
+	errs := onAll(len(o.Nodes), func(i int) (err error) {
+		n := o.Nodes[i]
+		c := &checker{
+			registry: registryOf(s, n), client: o.Client, jobs: o.Jobs, deep: o.Deep,
+			report: progress.ForNode(o.Progress, n.Name).Func(), proven: map[string]bool{}, problems: map[string]string{},
+		}
+		states[i], err = c.node(ctx, n.Name, w)
+		return err
+	})
 	if ctx.Err() != nil {
 		return states, ctx.Err()
 	}
@@ -135,7 +130,7 @@ func (c *checker) node(ctx context.Context, name string, w *work) (NodeState, er
 		total = int64(len(pieces))
 	}
 	s := c.state(w, pieces)
-	s.Node, s.Host = name, c.host.Host
+	s.Node, s.Host = name, c.Host
 	s.Reachable = !noAnswer(err) && !errors.Is(err, context.Canceled)
 	s.Whole = err == nil && s.MissingImages == 0
 	switch {

@@ -20,8 +20,8 @@ const maxTroubles = 20
 
 // checker asks one node. Keys are repository@digest and repository:tag.
 type checker struct {
+	registry
 	client *oci.Client
-	host   oci.Repository // Path is filled in by in()
 	jobs   int
 	deep   bool
 	report progress.Func
@@ -32,12 +32,6 @@ type checker struct {
 	damaged  []digest.Digest
 	troubles []error
 	done     int64 // bytes reported
-}
-
-func (c *checker) in(repo string) oci.Repository {
-	r := c.host
-	r.Path = repo
-	return r
 }
 
 // piece is one content and the places where it has to be, at least one.

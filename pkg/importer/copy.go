@@ -107,11 +107,11 @@ func (r *CopyResult) settle(errs []error) error {
 
 func inventoryOf(ctx context.Context, s *site.Site, o CopyOptions) (*inventory, []error) {
 	var names []string
-	var hosts []oci.Repository
+	var hosts []registry
 	for _, n := range s.Nodes {
 		if n.Name != o.To.Name {
 			names = append(names, n.Name)
-			hosts = append(hosts, oci.Repository{Host: n.Host(s.Registry), Insecure: s.Registry.PlainHTTP})
+			hosts = append(hosts, registryOf(s, n))
 		}
 	}
 	return takeInventory(ctx, o.Client, o.Jobs, names, hosts)
@@ -145,10 +145,7 @@ func (inv *inventory) warnings() []string {
 func copyWork(ctx context.Context, s *site.Site, w *work, inv *inventory, o CopyOptions, r *NodeResult) (err error) {
 	o.Progress.PhaseOf("copy", w.bytes, []string{o.To.Name})
 	f := newFan(nil)
-	p := &pusher{
-		client: o.Client, fan: f, jobs: o.Jobs, report: o.Progress,
-		host: oci.Repository{Host: o.To.Host(s.Registry), Insecure: s.Registry.PlainHTTP},
-	}
+	p := &pusher{registry: registryOf(s, o.To), client: o.Client, fan: f, jobs: o.Jobs, report: o.Progress}
 	p.others = &others{inv: inv, repos: map[digest.Digest][]string{}, turn: map[digest.Digest]int{}}
 	for _, b := range w.blobs {
 		p.others.repos[b.desc.Digest] = b.repos
@@ -183,9 +180,7 @@ func (s *others) open(ctx context.Context, client *oci.Client, d ocispec.Descrip
 	var places []oci.Repository
 	for i := range s.inv.hosts {
 		for _, repo := range s.repos[d.Digest] {
-			h := s.inv.hosts[(turn+i)%len(s.inv.hosts)]
-			h.Path = repo
-			places = append(places, h)
+			places = append(places, s.inv.hosts[(turn+i)%len(s.inv.hosts)].in(repo))
 		}
 	}
 	r, err := client.ReadBlob(ctx, slices.Clip(places), d)

@@ -161,7 +161,7 @@ func (p *pusher) mount(ctx context.Context, m mountWork) error {
 			return err
 		}
 		if !mounted {
-			return fmt.Errorf("%s: %s: is in %s and is needed in %s, and the registry does not mount it", p.host.Host, m.desc.Digest, m.from, repo)
+			return fmt.Errorf("%s: %s: is in %s and is needed in %s, and the registry does not mount it", p.Host, m.desc.Digest, m.from, repo)
 		}
 		p.count(func(r *NodeResult) { r.Mounted++ })
 	}

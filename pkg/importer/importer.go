@@ -45,8 +45,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"drayage/internal/progress"
 	"drayage/pkg/bundle"
 	"drayage/pkg/oci"
@@ -132,15 +130,10 @@ func pushWork(ctx context.Context, b *bundle.Bundle, s *site.Site, work *work, f
 		f.join(pushers[i])
 	}
 	results := make([]NodeResult, len(o.Nodes))
-	errs := make([]error, len(o.Nodes))
-	var g errgroup.Group // each node's error is kept beside it: none stops the others
-	for i, n := range o.Nodes {
-		g.Go(func() error {
-			results[i], errs[i] = pushers[i].node(ctx, b.Damage, n, work)
-			return nil
-		})
-	}
-	_ = g.Wait()
+	errs := onAll(len(o.Nodes), func(i int) (err error) {
+		results[i], err = pushers[i].node(ctx, b.Damage, o.Nodes[i], work)
+		return err
+	})
 	if ctx.Err() != nil {
 		return results, ctx.Err()
 	}
@@ -163,8 +156,7 @@ func failed(errs []error) error {
 
 func newPusher(b *bundle.Bundle, s *site.Site, n site.Node, f shared, o PushOptions) *pusher {
 	return &pusher{
-		client: o.Client, archive: b.Archive, fan: f, jobs: o.Jobs, report: o.Progress,
-		host: oci.Repository{Host: n.Host(s.Registry), Insecure: s.Registry.PlainHTTP},
+		registry: registryOf(s, n), client: o.Client, archive: b.Archive, fan: f, jobs: o.Jobs, report: o.Progress,
 	}
 }
 
@@ -181,7 +173,7 @@ func (p *pusher) node(ctx context.Context, damage func(error) error, n site.Node
 		err = slow
 	}
 	r := p.soFar()
-	r.Node, r.Host = n.Name, p.host.Host
+	r.Node, r.Host = n.Name, p.Host
 	r.Seconds = time.Since(start).Seconds()
 	switch {
 	case errors.Is(err, context.Canceled):

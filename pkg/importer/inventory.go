@@ -11,7 +11,6 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-	"golang.org/x/sync/errgroup"
 
 	"drayage/pkg/manifest"
 	"drayage/pkg/oci"
@@ -22,26 +21,21 @@ import (
 type inventory struct {
 	client *oci.Client
 	jobs   int
-	hosts  []oci.Repository // without Path, in the order of the site
-	names  []string         // of these nodes
+	hosts  []registry // in the order of the site
+	names  []string   // of these nodes
 	tags   map[spot]map[int]digest.Digest
 	bare   []map[string]bool // of each host, repositories that it lists without tags
 }
 
 // takeInventory asks all these nodes at once. Those that do not answer are left
 // out, and their errors come back; at least one must answer.
-func takeInventory(ctx context.Context, client *oci.Client, jobs int, names []string, hosts []oci.Repository) (*inventory, []error) {
+func takeInventory(ctx context.Context, client *oci.Client, jobs int, names []string, hosts []registry) (*inventory, []error) {
 	found := make([]map[spot]digest.Digest, len(hosts))
 	bare := make([]map[string]bool, len(hosts))
-	errs := make([]error, len(hosts))
-	var g errgroup.Group // each node's error is kept beside it
-	for i := range hosts {
-		g.Go(func() error {
-			found[i], bare[i], errs[i] = namesOn(ctx, client, jobs, hosts[i])
-			return nil
-		})
-	}
-	_ = g.Wait()
+	errs := onAll(len(hosts), func(i int) (err error) {
+		found[i], bare[i], err = namesOn(ctx, client, jobs, hosts[i])
+		return err
+	})
 	inv := &inventory{client: client, jobs: jobs, tags: map[spot]map[int]digest.Digest{}}
 	var silent []error
 	for i := range hosts {
@@ -63,16 +57,15 @@ func takeInventory(ctx context.Context, client *oci.Client, jobs int, names []st
 }
 
 // namesOn lists all tags of all repositories of a node, and which of these show none.
-func namesOn(ctx context.Context, client *oci.Client, jobs int, host oci.Repository) (found map[spot]digest.Digest, bare map[string]bool, err error) {
-	repos, err := client.Repositories(ctx, host)
+func namesOn(ctx context.Context, client *oci.Client, jobs int, host registry) (found map[spot]digest.Digest, bare map[string]bool, err error) {
+	repos, err := client.Repositories(ctx, host.in(""))
 	if err != nil {
 		return nil, nil, err
 	}
 	var mu sync.Mutex
 	found, bare = map[spot]digest.Digest{}, map[string]bool{}
 	err = each(ctx, jobs, repos, func(ctx context.Context, repo string) error {
-		r := host
-		r.Path = repo
+		r := host.in(repo)
 		tags, err := client.Tags(ctx, r)
 		if err != nil {
 			return err
@@ -130,8 +123,7 @@ func compareSpots(a, b spot) int { return strings.Compare(a.repo+":"+a.ref, b.re
 func (inv *inventory) read(ctx context.Context, repo string, d digest.Digest) (desc ocispec.Descriptor, raw []byte, err error) {
 	var errs []error
 	for _, h := range inv.hosts {
-		h.Path = repo
-		if desc, raw, err = inv.client.Manifest(ctx, h, d.String()); err == nil {
+		if desc, raw, err = inv.client.Manifest(ctx, h.in(repo), d.String()); err == nil {
 			return desc, raw, nil
 		}
 		if ctx.Err() != nil {

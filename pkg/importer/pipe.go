@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-	"golang.org/x/sync/errgroup"
 
 	"drayage/pkg/bundle"
 	"drayage/pkg/oci"
@@ -72,15 +71,10 @@ func pushTape(ctx context.Context, b *bundle.Bundle, s *site.Site, work *work, t
 	played := make(chan error, 1)
 	go func() { played <- t.play(playing) }()
 	results := make([]NodeResult, len(o.Nodes))
-	errs := make([]error, len(o.Nodes))
-	var g errgroup.Group // each node's error is kept beside it: none stops the others
-	for i, n := range o.Nodes {
-		g.Go(func() error {
-			results[i], errs[i] = pushers[i].node(own[i], b.Damage, n, work)
-			return nil
-		})
-	}
-	_ = g.Wait()
+	errs := onAll(len(o.Nodes), func(i int) (err error) {
+		results[i], err = pushers[i].node(own[i], b.Damage, o.Nodes[i], work)
+		return err
+	})
 	if ctx.Err() != nil {
 		return results, ctx.Err()
 	}

@@ -17,11 +17,11 @@ import (
 
 // pusher fills one node.
 type pusher struct {
+	registry
 	client  *oci.Client
 	archive *oci.Archive
 	fan     shared
-	others  *others        // where content comes from when there is no archive
-	host    oci.Repository // Path is filled in by in()
+	others  *others // where content comes from when there is no archive
 	jobs    int
 	report  progress.Func
 	classes *progress.Classes
@@ -39,13 +39,6 @@ type shared interface {
 	// skip says that a node does not need a blob, leave that it needs none any more.
 	skip(p *pusher, d digest.Digest)
 	leave(p *pusher)
-}
-
-// in is a repository on this node.
-func (p *pusher) in(repo string) oci.Repository {
-	r := p.host
-	r.Path = repo
-	return r
 }
 
 // push sends everything in its order. Each stage ends before the next begins.

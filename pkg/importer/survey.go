@@ -10,8 +10,6 @@ import (
 	"strings"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
 	"drayage/pkg/oci"
 	"drayage/pkg/site"
 )
@@ -46,23 +44,18 @@ func Survey(ctx context.Context, s *site.Site, o SurveyOptions) ([]NodeContent, 
 		o.Jobs = 8
 	}
 	contents := make([]NodeContent, len(o.Nodes))
-	errs := make([]error, len(o.Nodes))
-	var g errgroup.Group // each node's error is kept beside it: none stops the others
-	for i, n := range o.Nodes {
-		g.Go(func() error {
-			v := surveyor{client: o.Client, jobs: o.Jobs, host: oci.Repository{Host: n.Host(s.Registry), Insecure: s.Registry.PlainHTTP}}
-			c := &contents[i]
-			*c = NodeContent{Node: n.Name, Host: v.host.Host, Releases: []string{}, Catalogs: []string{}}
-			err := v.look(ctx, s.Repositories, c)
-			c.Reachable = !noAnswer(err) && ctx.Err() == nil
-			if err != nil {
-				c.Error = err.Error()
-				errs[i] = fmt.Errorf("%s: %w", n.Name, err)
-			}
-			return nil
-		})
-	}
-	_ = g.Wait()
+	errs := onAll(len(o.Nodes), func(i int) error {
+		n, c := o.Nodes[i], &contents[i]
+		v := surveyor{registry: registryOf(s, n), client: o.Client, jobs: o.Jobs}
+		*c = NodeContent{Node: n.Name, Host: v.Host, Releases: []string{}, Catalogs: []string{}}
+		err := v.look(ctx, s.Repositories, c)
+		c.Reachable = !noAnswer(err) && ctx.Err() == nil
+		if err != nil {
+			c.Error = err.Error()
+			return fmt.Errorf("%s: %w", n.Name, err)
+		}
+		return nil
+	})
 	if ctx.Err() != nil {
 		return contents, ctx.Err()
 	}
@@ -70,15 +63,9 @@ func Survey(ctx context.Context, s *site.Site, o SurveyOptions) ([]NodeContent, 
 }
 
 type surveyor struct {
+	registry
 	client *oci.Client
 	jobs   int
-	host   oci.Repository
-}
-
-func (v surveyor) in(repo string) oci.Repository {
-	r := v.host
-	r.Path = repo
-	return r
 }
 
 // releaseTag is the tag of a release; those of its components go on.
@@ -95,7 +82,7 @@ func (v surveyor) look(ctx context.Context, r site.Repositories, c *NodeContent)
 		}
 	}
 	slices.Sort(c.Releases)
-	repos, err := v.client.Repositories(ctx, v.host)
+	repos, err := v.client.Repositories(ctx, v.in(""))
 	if err != nil {
 		return err
 	}

@@ -79,7 +79,7 @@ func TestNoUploadIsBegunOfWhatHasPassed(t *testing.T) {
 		return false
 	})
 	one := p.nodes[0]
-	one.client, one.host = client(t), oci.Repository{Host: siteOf(n).Nodes[0].Address, Insecure: true}
+	one.client, one.registry = client(t), registry{siteOf(n).Nodes[0].Address, true}
 	if err := one.blobOnce(t.Context(), blobWork{desc: p.large, repos: []string{"acme/large"}}); err != nil {
 		t.Fatal(err)
 	}
