@@ -29,8 +29,8 @@ func pushCommand() *cli.Command {
 			"   import push --site site.yaml /media/usb/site.bundle.tar\n" +
 			"   bundle build -c imageset.yaml -o - | ssh site import push --site site.yaml -\n\n" +
 			"FILE may be -: standard input is read once, for all nodes. There the slowest node sets the\n" +
-			"pace, until the others have waited --timeout for it; then it falls out. The same pipe again\n" +
-			"brings what it lacks.",
+			"pace, until the others have waited --timeout for it; then it falls out, and may come back.\n" +
+			"The same pipe again brings what it lacks.",
 		Flags: []cli.Flag{
 			siteFlag, cmdline.RootFlag, cmdline.KeyFlag, cmdline.SkipFlag, cmdline.VolumeDirFlag,
 			&cli.StringSliceFlag{Name: "node", Usage: "only the node `NAME`; may be given several times"},

@@ -145,7 +145,10 @@ func (inv *inventory) warnings() []string {
 func copyWork(ctx context.Context, s *site.Site, w *work, inv *inventory, o CopyOptions, r *NodeResult) (err error) {
 	o.Progress.PhaseOf("copy", w.bytes, []string{o.To.Name})
 	f := newFan(nil)
-	p := &pusher{registry: registryOf(s, o.To), client: o.Client, fan: f, jobs: o.Jobs, report: o.Progress}
+	p := &pusher{
+		registry: registryOf(s, o.To), client: o.Client, fan: f, jobs: o.Jobs,
+		report: progress.ForNode(o.Progress, o.To.Name).Func(),
+	}
 	p.others = &others{inv: inv, repos: map[digest.Digest][]string{}, turn: map[digest.Digest]int{}}
 	for _, b := range w.blobs {
 		p.others.repos[b.desc.Digest] = b.repos

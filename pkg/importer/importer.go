@@ -60,7 +60,7 @@ type PushOptions struct {
 	Jobs     int
 	Progress progress.Func
 	// Patience is, of a pipe, how long the other nodes wait for one that is slower
-	// before it falls out. 0 means oci.DefaultTimeout.
+	// before it falls out, and a tenth of it, or all, how long it rests then. 0 means oci.DefaultTimeout.
 	Patience time.Duration
 }
 
@@ -156,14 +156,15 @@ func failed(errs []error) error {
 
 func newPusher(b *bundle.Bundle, s *site.Site, n site.Node, f shared, o PushOptions) *pusher {
 	return &pusher{
-		registry: registryOf(s, n), client: o.Client, archive: b.Archive, fan: f, jobs: o.Jobs, report: o.Progress,
+		registry: registryOf(s, n), client: o.Client, archive: b.Archive, fan: f, jobs: o.Jobs,
+		report: progress.ForNode(o.Progress, n.Name).Func(),
 	}
 }
 
 // node fills a node and says how it fared. damage tells the source's errors apart.
 func (p *pusher) node(ctx context.Context, damage func(error) error, n site.Node, w *work) (NodeResult, error) {
 	start := time.Now()
-	p.report, p.classes = progress.ForNode(p.report, n.Name).Func(), w.classes()
+	p.classes = w.classes()
 	defer p.fan.leave(p) // nobody waits for a node that has ended
 	mounts, err := p.ready(ctx, w)
 	if err == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -34,10 +35,13 @@ func (e *MissedError) Unwrap() error { return e.Err }
 // once and given to all nodes that need them; those that no node needs pass by.
 //
 // All nodes go at the pace of the slowest. One for which the others have waited
-// for longer than o.Patience, a fifth of all time aside, falls out ([SlowError]).
-// When an upload of a large blob fails it cannot be repeated: the node misses this
-// blob, gets all others, and shows nothing ([MissedError]). The same pipe again
-// brings what is missing.
+// for longer than o.Patience, a fifth of all time aside, falls out, and so does one
+// whose registry answered and does so no more. It comes back when it answers after
+// a rest: a tenth of o.Patience for the latter and all of it for a slow one, twice
+// as long each time. A node that is out at the end is a [SlowError]. One that came
+// back misses what passed meanwhile, and one that failed to take a large blob
+// misses that, since it cannot be repeated: it gets all others, and shows nothing
+// ([MissedError]). The same pipe again brings what is missing.
 //
 // When the pipe is cut, or holds something else than its packing list says, the
 // error is a [bundle.InvalidError]: one, whatever number of nodes it befell. As
@@ -144,15 +148,18 @@ func (p *pusher) fromPipe() bool {
 
 // blobOnce is blob, and gives up on content that has passed by: others follow.
 func (p *pusher) blobOnce(ctx context.Context, b blobWork) error {
-	err := p.blob(ctx, b)
-	if !p.fromPipe() {
-		return err
+	t, ok := p.fan.(*tape)
+	counted := false
+	if !ok {
+		return p.blob(ctx, b, &counted)
 	}
-	p.fan.skip(p, b.desc.Digest) // it need not be kept any longer
+	err := p.passing(ctx, t, b, &counted)
+	t.skip(p, b.desc.Digest) // it need not be kept any longer
 	if !errors.Is(err, oci.ErrPassed) {
 		return err
 	}
-	p.report.Of(b.desc.Digest.String()).Skip(b.desc.Size)
+	err = t.reason(p, err)
+	p.skip(b.desc, &counted)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.missed.Err == nil {
@@ -161,6 +168,48 @@ func (p *pusher) blobOnce(ctx context.Context, b blobWork) error {
 	p.missed.Blobs++
 	p.missed.Bytes += b.desc.Size
 	return nil
+}
+
+// passing is blob for one that passes by. Registries that are away for a while
+// cost what passes meanwhile, and no more.
+func (p *pusher) passing(ctx context.Context, t *tape, b blobWork, counted *bool) error {
+	for {
+		turn, out, err := t.enter(ctx, p, b.desc.Digest)
+		if err != nil {
+			return err
+		}
+		if out { // the tape does not wait for the answer
+			if _, err = p.client.HasBlob(ctx, p.in(b.repos[0]), b.desc); err == nil {
+				t.answered(p)
+			}
+		}
+		if err == nil {
+			err = p.blob(ctx, b, counted)
+		}
+		if ctx.Err() != nil || !p.away(err) {
+			return err
+		}
+		if !errors.Is(err, io.ErrClosedPipe) { // that was the tape, not the registry
+			t.unanswered(p, turn, err)
+		}
+	}
+}
+
+// away tells whether an error is that of a registry that has answered and is not
+// there now. What is wrong with the pipe is none.
+func (p *pusher) away(err error) bool {
+	e := (*oci.HTTPError)(nil)
+	if !errors.As(err, &e) || errors.Is(err, oci.ErrPassed) || errors.As(err, new(*oci.ContentError)) || errors.As(err, new(*oci.TapeError)) {
+		return false
+	}
+	switch e.Status {
+	case 0, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	default:
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.spoke
 }
 
 // missing is nil when no blob has passed by.

@@ -28,6 +28,7 @@ type pusher struct {
 
 	mu     sync.Mutex
 	result NodeResult
+	spoke  bool // its registry has answered
 	wrote  bool // a manifest or a tag
 	missed MissedError
 }
@@ -111,8 +112,9 @@ func (p *pusher) soFar() NodeResult {
 }
 
 // blob brings one blob into every repository that needs it: sent once at most,
-// mounted from there into the others.
-func (p *pusher) blob(ctx context.Context, b blobWork) error {
+// mounted from there into the others. The bar counts each blob once, as it is sent
+// or because it is there: counted tells that it was, by this attempt or an earlier one.
+func (p *pusher) blob(ctx context.Context, b blobWork, counted *bool) error {
 	from := ""
 	var lacking []string
 	for _, repo := range b.repos {
@@ -125,21 +127,35 @@ func (p *pusher) blob(ctx context.Context, b blobWork) error {
 			continue
 		}
 		from = repo
-		p.count(func(r *NodeResult) { r.Present++ })
 	}
+	p.answered()
 	if from != "" {
 		p.fan.skip(p, b.desc.Digest)
-		// The bar counts each blob once: as it is sent, or here.
-		p.report.Of(b.desc.Digest.String()).Skip(b.desc.Size)
+		p.skip(b.desc, counted)
 	}
 	for _, repo := range lacking {
 		if err := p.bring(ctx, b.desc, repo, from); err != nil {
 			return err
 		}
-		from = repo
+		from, *counted = repo, true
 	}
+	p.count(func(r *NodeResult) { r.Present += len(b.repos) - len(lacking) })
 	p.brought(b.desc.Digest, len(lacking) > 0)
 	return nil
+}
+
+func (p *pusher) answered() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.spoke = true
+}
+
+// skip counts a blob that is not sent, once.
+func (p *pusher) skip(d ocispec.Descriptor, counted *bool) {
+	if !*counted {
+		p.report.Of(d.Digest.String()).Skip(d.Size)
+	}
+	*counted = true
 }
 
 // bring mounts a blob from another repository, or sends it.
@@ -206,7 +222,7 @@ func (p *pusher) sendOnce(ctx context.Context, d ocispec.Descriptor, repo string
 		return last, nil
 	})
 	if err != nil {
-		if (p.others != nil || errors.Is(err, oci.ErrPassed)) && last != nil {
+		if (p.others != nil || p.fromPipe()) && last != nil {
 			last.end(0)
 		}
 		return err

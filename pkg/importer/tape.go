@@ -28,8 +28,10 @@ const (
 // whether it needs it, and while its window is full of what some have not taken.
 //
 // Then the slowest node is what all wait for. One that keeps the others waiting
-// for longer than patience falls out: it gets nothing more. A node that waits for
-// the tape, and is waited for by nobody, may take its time.
+// for longer than patience falls out, and one whose registry does not answer falls
+// out at once: what passes by now it does not get. It comes back when its registry
+// answers after a rest ([tape.fall]). A node that waits for the tape, and is waited
+// for by nobody, may take its time.
 type tape struct {
 	src      *oci.Tape
 	needed   map[digest.Digest]bool // blobs that belong to some node
@@ -38,19 +40,16 @@ type tape struct {
 	now      func() time.Time
 
 	mu      sync.Mutex
-	changed chan struct{} // closed when any of this changes
-	seats   map[*pusher]*seat
+	changed chan struct{}     // closed when any of this changes
+	seats   map[*pusher]*seat // of nodes that are waited for
+	out     map[*pusher]*seat // of those that fell out, and may come back
 	feeds   map[digest.Digest]*tapeFeed
 	order   []*tapeFeed // those that hold chunks, in the order of the tape
 	held    int64       // bytes in chunks
 	free    [][]byte
 	err     error // why nothing follows
-}
 
-// seat is a node that is waited for.
-type seat struct {
-	late  lateness
-	leave context.CancelCauseFunc
+	deserted time.Time // since when nobody is waited for
 }
 
 // tapeFeed is one blob.
@@ -65,49 +64,18 @@ type tapeFeed struct {
 	err     error
 }
 
-// SlowError is a node that fell out of a pipe. It was sent nothing more.
-type SlowError struct{ Waited time.Duration }
-
-// Error says how long the others have waited.
-func (e *SlowError) Error() string {
-	return fmt.Sprintf("fell out of the pipe: the others have waited %s for it", e.Waited.Round(time.Second))
-}
-
 func newTape(src *oci.Tape, w *work, patience time.Duration) *tape {
 	if patience <= 0 {
 		patience = oci.DefaultTimeout
 	}
 	t := &tape{
 		src: src, patience: patience, window: tapeWindow, now: time.Now, needed: map[digest.Digest]bool{},
-		changed: make(chan struct{}), seats: map[*pusher]*seat{}, feeds: map[digest.Digest]*tapeFeed{},
+		changed: make(chan struct{}), seats: map[*pusher]*seat{}, out: map[*pusher]*seat{}, feeds: map[digest.Digest]*tapeFeed{},
 	}
 	for _, b := range w.blobs {
 		t.needed[b.desc.Digest] = true
 	}
 	return t
-}
-
-// join counts a node among those that are waited for. leave ends its work when
-// it falls out.
-func (t *tape) join(p *pusher, leave context.CancelCauseFunc) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.seats[p] = &seat{lateness{at: t.now()}, leave}
-}
-
-// leave is for a node that needs no more blobs, or will get no more.
-func (t *tape) leave(p *pusher) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.drop(p)
-}
-
-func (t *tape) drop(p *pusher) {
-	delete(t.seats, p)
-	for _, fd := range t.feeds {
-		delete(fd.at, p)
-	}
-	t.wake()
 }
 
 // skip says that a node does not need a blob, or not any more.
@@ -130,6 +98,9 @@ func (t *tape) open(ctx context.Context, p *pusher, d ocispec.Descriptor) (io.Re
 	fd := t.feed(d.Digest)
 	if err := t.gone(fd, p, d.Digest); err != nil {
 		return nil, err
+	}
+	if t.out[p] != nil {
+		return nil, fmt.Errorf("%s: %w", d.Digest, oci.ErrPassed)
 	}
 	r := &tapeReader{ctx: ctx, t: t, fd: fd, p: p}
 	fd.at[p] = r
@@ -161,13 +132,11 @@ func (t *tape) play(ctx context.Context) error {
 	if errors.Is(err, io.EOF) {
 		err = nil
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.err = err
 	if err == nil { // somebody waits for what the packing list does not list
-		t.err = errors.New("the bundle has ended")
+		t.end(errors.New("the bundle has ended"))
+		return nil
 	}
-	t.wake()
+	t.end(err)
 	return err
 }
 
@@ -207,6 +176,7 @@ func (t *tape) begin(ctx context.Context, d ocispec.Descriptor) (*tapeFeed, erro
 	})
 	fd.passing, fd.known = true, nil
 	if err != nil || len(fd.at) == 0 {
+		fd.whole = true
 		return nil, err
 	}
 	fd.pinned = d.Size <= keepWhole
@@ -352,8 +322,7 @@ func (t *tape) await(ctx context.Context, ready func() (bool, []*pusher)) error 
 		for _, p := range blamed {
 			if s := t.seats[p]; s != nil {
 				if waited := s.late.add(since, now); waited > t.patience {
-					s.leave(&SlowError{waited})
-					t.drop(p)
+					t.fall(p, &SlowError{Waited: waited}, t.patience)
 				}
 			}
 		}
@@ -361,10 +330,13 @@ func (t *tape) await(ctx context.Context, ready func() (bool, []*pusher)) error 
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if len(t.seats) == 0 {
+		if t.lonely() {
 			return errAlone
 		}
-		ok, slow := ready()
+		ok, slow := false, []*pusher(nil)
+		if len(t.seats) > 0 {
+			ok, slow = ready()
+		}
 		if ok {
 			return nil
 		}
