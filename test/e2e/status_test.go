@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"drayage/test/registry"
 )
@@ -285,11 +284,7 @@ func TestASecondPushIsItsOwnProof(t *testing.T) {
 		}
 		return len(requests)
 	}
-	begun := time.Now()
 	n := asked("site.tar")
-	if took := time.Since(begun); took > 5*time.Second {
-		t.Errorf("it took %s", took)
-	}
 	if checked := asked("--no-check", "site.tar"); checked != n {
 		t.Errorf("%d requests, without a check %d", n, checked)
 	}

@@ -94,8 +94,9 @@ func TestNodeBehindNginxThatTakesTooLittle(t *testing.T) {
 }
 
 // A connection that is cut in the middle of a layer costs distribution 3.1 what was
-// on its way, however often that happens. 2.8 forgets what it had got, and begins
-// again.
+// on its way, however often that happens: how much that is, is up to the sockets and
+// to how soon the registry writes, so the bound is loose; to begin again each time
+// would never end. 2.8 forgets what it had got, and begins again.
 func TestCutUploadsGoOn(t *testing.T) {
 	const layer, each = 8 << 20, 3 << 19
 	img, err := content.Image("large", content.ImageOptions{}, content.Random("large", layer))
@@ -111,7 +112,7 @@ func TestCutUploadsGoOn(t *testing.T) {
 		atMost, asked int64
 	}{
 		{"distribution 2.8", 2, layer + 2*each + 1<<20, 2},
-		{"distribution 3.1", 1000, layer + 1<<20, layer / each}, // more often than anything else is tried
+		{"distribution 3.1", 1000, 2 * layer, layer / each}, // more often than anything else is tried
 	} {
 		t.Run(c.kind, func(t *testing.T) {
 			node := &uploads{}
