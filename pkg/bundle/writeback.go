@@ -61,7 +61,7 @@ func (w *writeback) wrote(d digest.Digest, n int64) {
 		return
 	}
 	for _, r := range w.file.ranges(w.offsets[d]+from, n-from) {
-		w.note(unix.SyncFileRange(int(r.f.Fd()), r.offset, r.len, unix.SYNC_FILE_RANGE_WRITE))
+		w.note(r.f, unix.SyncFileRange(int(r.f.Fd()), r.offset, r.len, unix.SYNC_FILE_RANGE_WRITE))
 		w.settle(r)
 	}
 }
@@ -80,28 +80,38 @@ func (w *writeback) settle(r sentRange) {
 	w.mu.Unlock()
 	const wait = unix.SYNC_FILE_RANGE_WAIT_BEFORE | unix.SYNC_FILE_RANGE_WRITE | unix.SYNC_FILE_RANGE_WAIT_AFTER
 	for _, r := range due {
-		w.note(unix.SyncFileRange(int(r.f.Fd()), r.offset, r.len, wait))
+		w.note(r.f, unix.SyncFileRange(int(r.f.Fd()), r.offset, r.len, wait))
 	}
 }
 
-// note keeps the first error of a medium. It is told here once: a later fsync of
-// the same open file says nothing of it. A file system that cannot do this is
-// none; there the last sync does all.
-func (w *writeback) note(err error) {
+// note keeps the first error of a medium, of the file it was told of. It is told
+// here once: a later fsync of the same open file says nothing of it.
+func (w *writeback) note(f *os.File, err error) {
 	if !brokenMedium(err) {
 		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.err == nil {
-		w.err = &os.PathError{Op: "write", Path: w.file.files[0].Name(), Err: err}
+		w.err = &os.PathError{Op: "write", Path: f.Name(), Err: err}
 		w.stop(w.err)
 	}
 }
 
-// brokenMedium tells whether an error is one of writing to a medium.
+// brokenMedium tells whether what sync_file_range said is of the medium. Disks,
+// sticks and NFS have many errors (EIO, EREMOTEIO, ENODATA, ETIMEDOUT, ESTALE): it
+// is all but the few of a file system that does not know this call, where the last
+// sync does all.
 func brokenMedium(err error) bool {
-	return errors.Is(err, unix.EIO) || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
+	if err == nil {
+		return false
+	}
+	for _, unknown := range []error{unix.ENOSYS, unix.EINVAL, unix.ESPIPE, unix.EOPNOTSUPP} {
+		if errors.Is(err, unknown) {
+			return false
+		}
+	}
+	return true
 }
 
 // failed is the first error that a medium told.

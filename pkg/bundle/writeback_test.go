@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -47,19 +48,23 @@ func TestWritebackKeepsWhatTheMediumSaid(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	var stopped []error
-	w := &writeback{file: single(f, 10), stop: func(err error) { stopped = append(stopped, err) }}
-	w.note(unix.ENOSYS)
-	if err := w.failed(); err != nil {
-		t.Fatalf("a file system that cannot do it: %v", err)
-	}
-	w.note(unix.EIO)
-	w.note(unix.ENOSPC)
-	if err := w.failed(); !errors.Is(err, unix.EIO) {
-		t.Fatalf("got %v, want the first one", err)
-	}
-	if len(stopped) != 1 || !errors.Is(stopped[0], unix.EIO) {
-		t.Errorf("the writing was ended with %v", stopped)
+	for _, said := range []error{unix.EIO, unix.ENOSPC, unix.EDQUOT, unix.EREMOTEIO, unix.ENODATA, unix.ENOLINK, unix.ETIMEDOUT, unix.ESTALE} {
+		var stopped []error
+		w := &writeback{stop: func(err error) { stopped = append(stopped, err) }}
+		for _, cannot := range []error{nil, unix.ENOSYS, unix.EINVAL, unix.ESPIPE, unix.EOPNOTSUPP} {
+			w.note(f, cannot)
+		}
+		if err := w.failed(); err != nil {
+			t.Fatalf("a file system that cannot do it: %v", err)
+		}
+		w.note(f, said)
+		w.note(f, unix.EROFS)
+		if err := w.failed(); !errors.Is(err, said) || !strings.Contains(err.Error(), f.Name()) {
+			t.Errorf("got %v, want the first one, %v, and which file it is of", err, said)
+		}
+		if len(stopped) != 1 || !errors.Is(stopped[0], said) {
+			t.Errorf("%v: the writing was ended with %v", said, stopped)
+		}
 	}
 }
 
