@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -46,7 +47,7 @@ func runBuild(c *cli.Context) error {
 		return err
 	}
 	if out == "-" {
-		return runStream(c)
+		return cmdline.Stream(runStream(c))
 	}
 	split, err := volumeOptions(c)
 	if err != nil {
@@ -133,11 +134,24 @@ func checkBuildFlags(c *cli.Context) (out string, err error) {
 		return "", cmdline.Usagef("%s: is no folder", filepath.Dir(out))
 	}
 	for _, path := range files(c, out) {
-		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-			return "", cmdline.Usagef("%s: is there and is no regular file", path)
+		if err := replaceable(path); err != nil {
+			return "", err
 		}
 	}
 	return out, writable(filepath.Dir(out))
+}
+
+// replaceable tells whether a bundle can take a name. It would take that of a link,
+// and what the link leads to would stay as it is.
+func replaceable(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case err != nil || info.Mode().IsRegular():
+		return nil
+	case info.Mode()&fs.ModeSymlink != 0:
+		return cmdline.Usagef("%s: is a symbolic link; give the file that it leads to", path)
+	}
+	return cmdline.Usagef("%s: is there and is no regular file", path)
 }
 
 // files are those that a build in one file writes.

@@ -40,7 +40,7 @@ func TestCommandLinesThatCannotWork(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Mkdir("folder", 0o755); err != nil {
+	if err := errors.Join(os.Mkdir("folder", 0o755), os.Symlink("elsewhere", "link")); err != nil {
 		t.Fatal(err)
 	}
 	cases := []struct {
@@ -54,6 +54,7 @@ func TestCommandLinesThatCannotWork(t *testing.T) {
 			"build: --registry-image goes with -c: a saved plan (--plan) says all that itself"},
 		{buildCommand(), "-o site.tar imageset.yaml", `build: takes no argument, but was given "imageset.yaml"`},
 		{buildCommand(), "-o folder -c imageset.yaml", "folder: is there and is no regular file"},
+		{buildCommand(), "-o link -c imageset.yaml", "link: is a symbolic link; give the file that it leads to"},
 		{buildCommand(), "-o imageset.yaml/site.tar -c imageset.yaml", "imageset.yaml: is no folder"},
 		{buildCommand(), "-o gone/site.tar -c imageset.yaml", "stat gone: no such file or directory"},
 		{buildCommand(), "-o site.tar -c imageset.yaml --jobs 0", "--jobs 0: want 1 to 64"},
@@ -84,7 +85,7 @@ func TestCommandLinesThatCannotWork(t *testing.T) {
 			}
 		})
 	}
-	if left, _ := filepath.Glob("*"); len(left) != 4 {
+	if left, _ := filepath.Glob("*"); len(left) != 5 {
 		t.Errorf("the folder holds %q", left)
 	}
 }

@@ -65,6 +65,24 @@ func (e *ClusterError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *ClusterError) Unwrap() error { return e.Err }
 
+// StreamError is what ended a build whose bundle went through a pipe: nothing of it
+// is kept.
+type StreamError struct{ Err error }
+
+// Error is the cause.
+func (e *StreamError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *StreamError) Unwrap() error { return e.Err }
+
+// Stream makes a StreamError of what went wrong, and nothing of nothing.
+func Stream(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &StreamError{err}
+}
+
 // BaseError is about what --base names, for which no other flag of build speaks.
 type BaseError struct{ Err error }
 
@@ -146,6 +164,8 @@ func hint(err error) string {
 	switch {
 	case errors.Is(err, errCancelled) && errors.As(err, &unfinished):
 		return ""
+	case errors.Is(err, errCancelled) && errors.As(err, new(*StreamError)):
+		return "of a bundle in a pipe nothing is kept here: the same command begins anew; what a node has got is not sent to it again"
 	case errors.Is(err, errCancelled):
 		return "nothing half-written has a final name; the same command again does the rest"
 	case errors.Is(err, errUntrusted):
