@@ -139,8 +139,9 @@ func Delay(d time.Duration) Fault {
 // pieces is how many pieces a second Throttle passes, each way.
 const pieces = 20
 
-// Throttle passes so many bytes a second, but at least 20, of the
-// registry's body, and as many of the request's.
+// Throttle passes at most so many bytes a second, but at least 20, of the
+// registry's body, and as many of the request's. What the proxy reads at once, 32 KiB,
+// bounds it too: 640 KiB/s is the most.
 func Throttle(bytesPerSecond int) Fault {
 	piece := max(1, bytesPerSecond/pieces)
 	down := onBody(func(b *body, p []byte) (int, error) {
