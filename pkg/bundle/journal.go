@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -24,20 +26,26 @@ const maxJournal = 256 << 20
 //	drayage journal 1 ROOT SIZE
 //	HEX OFFSET SIZE WRITTEN
 //
-// (for volumes "drayage journal 2 ROOT SIZE VOLUME", and the line "whole" before
-// they are given their names): the bundle that is being written, and then, each time that some of a blob is
-// in its place, where that is and how much. The last line for a blob counts.
+// The first is the bundle that is being written; then, each time that some of a
+// blob is in its place, comes where that is and how much. The last line for a blob
+// counts. For volumes it is
+//
+//	drayage journal 2 ROOT SIZE VOLUME
+//	volume NUMBER TIME "FOLDER"
+//
+// with a line for each volume when it is made, and another one before they are
+// given their names, which is synced.
+//
 // Nothing is believed: what it speaks of is hashed again before it is used. So
-// it is not synced, and a line that is torn or absurd is passed over.
+// the rest is not synced, and a line that is torn or absurd is passed over.
 type journal struct {
 	path string
 	root digest.Digest
 	size int64
-	// each is what a volume has, 0 without volumes. whole says that all volumes
-	// are, and that some may have their names.
-	each  int64
-	whole bool
-	kept  map[digest.Digest]keptBlob
+	// each is what a volume has, 0 without volumes.
+	each   int64
+	kept   map[digest.Digest]keptBlob
+	places map[int]volumePlace // of volumes, from 0 on
 
 	mu      sync.Mutex
 	file    *os.File
@@ -45,11 +53,21 @@ type journal struct {
 	sizes   map[digest.Digest]int64
 }
 
+// volumePlace is where a volume lies. One that is whole may have its own name, and
+// is known under it by its folder and the time of its last change: an earlier bundle
+// may have a volume of that name and size in another folder, and where a medium
+// was another one may be now.
+type volumePlace struct {
+	folder string
+	// changed is in nanoseconds since 1970, 0 while the volume is being written.
+	changed int64
+}
+
 // keptBlob is where a blob lies in a partial file, and how much of it.
 type keptBlob struct{ offset, size, written int64 }
 
 func emptyJournal(path string) *journal {
-	return &journal{path: path, kept: map[digest.Digest]keptBlob{}}
+	return &journal{path: path, kept: map[digest.Digest]keptBlob{}, places: map[int]volumePlace{}}
 }
 
 // readJournal reads what an earlier run left. A journal that is missing or
@@ -93,8 +111,8 @@ func (j *journal) readHeader(line string) bool {
 }
 
 func (j *journal) readLine(line string) {
-	if line == wholeLine && j.each > 0 {
-		j.whole = true
+	if strings.HasPrefix(line, "volume ") {
+		j.readPlace(line)
 		return
 	}
 	var hex string
@@ -107,6 +125,15 @@ func (j *journal) readLine(line string) {
 		return
 	}
 	j.kept[d] = k
+}
+
+func (j *journal) readPlace(line string) {
+	var number int
+	var p volumePlace
+	n, _ := fmt.Sscanf(line, "volume %d %d %q", &number, &p.changed, &p.folder)
+	if n == 3 && number > 0 && number <= MaxVolumes && j.each > 0 {
+		j.places[number-1] = p
+	}
 }
 
 // bytes is how much of the bundle is in its place.
@@ -169,14 +196,27 @@ func (j *journal) wrote(d digest.Digest, n int64) {
 	_, _ = j.file.WriteString(k.line(d))
 }
 
-const wholeLine = "whole"
+func (p volumePlace) line(i int) string {
+	return fmt.Sprintf("volume %d %d %q\n", i+1, p.changed, p.folder)
+}
 
-// markWhole notes that all volumes are whole and on their media.
-func (j *journal) markWhole() {
+// lies notes where the volumes lie, and has that on the medium before it returns.
+func (j *journal) lies(places map[int]volumePlace) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	_, _ = j.file.WriteString(wholeLine + "\n")
-	_ = j.file.Sync() // the names that follow should not be on the medium before it
+	j.places = places
+	if _, err := j.file.WriteString(j.placeLines()); err != nil {
+		return err
+	}
+	return j.file.Sync()
+}
+
+func (j *journal) placeLines() string {
+	var text strings.Builder
+	for _, i := range slices.Sorted(maps.Keys(j.places)) {
+		text.WriteString(j.places[i].line(i))
+	}
+	return text.String()
 }
 
 func (j *journal) close() {
@@ -204,7 +244,7 @@ func (j *journal) restore() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	var text strings.Builder
-	text.WriteString(j.header())
+	text.WriteString(j.header() + j.placeLines())
 	for d, k := range j.kept {
 		text.WriteString(k.line(d))
 	}

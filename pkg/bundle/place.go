@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -191,40 +192,79 @@ func (u *Unfinished) kept() *volumes {
 	}
 	v := &volumes{each: j.each, size: j.size}
 	for i := range int((j.size + j.each - 1) / j.each) {
-		f := u.findPartial(i)
+		begin, end := v.span(i)
+		f := u.find(i, end-begin)
 		if f == nil {
 			v.Close()
 			return nil
 		}
 		v.files = append(v.files, f)
-		begin, end := v.span(i)
-		if info, err := f.Stat(); err != nil || info.Size() != end-begin {
-			v.Close()
-			return nil
-		}
 	}
 	return v
 }
 
-// findPartial opens a partial volume wherever it is. When the bundle was being
-// given its names, a volume may have its own already.
-func (u *Unfinished) findPartial(i int) *os.File {
-	for dir := range u.split.Dirs {
-		path := u.volume(dir, i)
-		if f, err := os.OpenFile(path+partial, os.O_RDWR|unix.O_NOFOLLOW, 0); err == nil {
-			return f
+// find opens a volume that an earlier run wrote, nil when it is not there. When
+// the bundle was being given its names, the volume may have its own already.
+func (u *Unfinished) find(i int, size int64) *os.File {
+	if p := u.journal.places[i]; p.changed != 0 {
+		for dir, folder := range u.split.Dirs {
+			if f := openSized(u.volume(dir, i), size); f != nil && sameFolder(folder, p.folder) && unchanged(f, p.changed) {
+				return f
+			} else if f != nil {
+				f.Close()
+			}
 		}
 	}
 	for dir := range u.split.Dirs {
-		path := u.volume(dir, i)
-		if info, err := os.Lstat(path); !u.journal.whole || err != nil || !info.Mode().IsRegular() {
-			continue
-		}
-		if f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0); err == nil {
+		if f := openSized(u.volume(dir, i)+partial, size); f != nil {
 			return f
 		}
 	}
 	return nil
+}
+
+// openSized opens a regular file of this size to read and write, nil when there is none.
+func openSized(path string, size int64) *os.File {
+	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() || info.Size() != size {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil
+	}
+	return f
+}
+
+// unchanged tells whether a file was last changed then, in nanoseconds since 1970.
+// FAT knows every other second only, and may say so from the next mount on.
+func unchanged(f *os.File, then int64) bool {
+	info, err := f.Stat()
+	return err == nil && info.ModTime().Sub(time.Unix(0, then)).Abs() < 2*time.Second
+}
+
+// note has the journal say where the volumes lie; when they are whole, it is the
+// word by which the next run knows them under their own names.
+func (u *Unfinished) note(whole bool) error {
+	if u.split.Size == 0 {
+		return nil
+	}
+	places := map[int]volumePlace{}
+	for i, f := range u.file.files {
+		folder, err := filepath.Abs(filepath.Dir(f.Name()))
+		if err != nil {
+			return err
+		}
+		p := volumePlace{folder: folder}
+		if whole {
+			info, err := f.Stat()
+			if err != nil {
+				return err
+			}
+			p.changed = info.ModTime().UnixNano()
+		}
+		places[i] = p
+	}
+	return u.journal.lies(places)
 }
 
 // unname takes away the names that volumes have already, since they will be

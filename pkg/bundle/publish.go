@@ -116,9 +116,7 @@ func (u *Unfinished) folders() []string {
 // rename gives the files their names. Should it be cut short, the journal says
 // that all volumes are whole and the next run begins with it.
 func (u *Unfinished) rename() error {
-	if u.split.Size > 0 {
-		u.journal.markWhole()
-	}
+	_ = u.note(true)
 	for _, f := range u.file.files {
 		if err := os.Rename(f.Name(), strings.TrimSuffix(f.Name(), partial)); err != nil {
 			return err

@@ -194,6 +194,9 @@ func (u *Unfinished) prepare(l *oci.Layout, o WriteOptions) (old *Unfinished, er
 		err = errors.Join(old.file.Close(), u.takeRoom(l.Size))
 		old = nil
 	}
+	if err == nil {
+		_ = u.note(false) // costs only what the next run is told
+	}
 	if left > 0 && err == nil {
 		o.Progress.Note("", fmt.Sprintf("%s: %d bytes are there from an earlier run", u.file.files[0].Name(), left))
 	}

@@ -172,7 +172,7 @@ func TestBuildKilledBetweenNames(t *testing.T) {
 	check(t, err)
 	_, err = l.Write(t.Context(), u.file, WriteOptions{}.opener(own, w.open), oci.WriteOptions{Wrote: u.journal.wrote})
 	check(t, err)
-	u.journal.markWhole()
+	check(t, u.note(true))
 	check(t, os.Rename(VolumeName(path, 1)+partial, VolumeName(path, 1)))
 	check(t, u.lock.Close())
 
@@ -197,7 +197,10 @@ func TestBuildThatOnlyBeganLeavesWhatIsThere(t *testing.T) {
 		o := VolumeOptions{Size: 4 << 20, Dirs: dirs}
 		written, err := writeVolumes(t, w, w.open, "site.tar", o)
 		check(t, err)
-		journal := fmt.Sprintf("drayage journal 2 %s %d %d\n%s 0 2000000 2000000\nwhole\n", written.Root, written.Bytes, o.Size, strings.Repeat("ab", 32))
+		journal := fmt.Sprintf("drayage journal 2 %s %d %d\n%s 0 2000000 2000000\n", written.Root, written.Bytes, o.Size, strings.Repeat("ab", 32))
+		for i, v := range written.Volumes {
+			journal += volumePlace{dirs[0], changed(t, v.Path)}.line(i)
+		}
 		check(t, os.WriteFile(path+journaled, []byte(journal), 0o644))
 		check(t, os.Rename(VolumeName(path, 4), VolumeName(path, 4)+partial))
 		if absent {
