@@ -38,8 +38,10 @@ type Unfinished struct {
 	journal *journal
 	// prepared says that what was there has been made this bundle's, or taken away.
 	prepared bool
-	done     bool
-	lost     bool // the lock's name is not ours any more
+	// ofVolumes says that the journal that was there is one of volumes.
+	ofVolumes bool
+	done      bool
+	lost      bool // the lock's name is not ours any more
 	// syncFolder is durable.SyncFolder, but for tests.
 	syncFolder func(string) error
 }
@@ -78,6 +80,7 @@ func Begin(path string, o VolumeOptions) (*Unfinished, error) {
 	if err := u.holdFolders(); err != nil {
 		return nil, errors.Join(err, letGo(append(u.others, lock)...))
 	}
+	u.ofVolumes = u.journal.each > 0
 	if u.file = u.kept(); u.file == nil {
 		u.journal = emptyJournal(path + journaled)
 	} else {
@@ -265,8 +268,10 @@ func (u *Unfinished) Close() (err error) {
 	case u.journal.bytes() >= worthKeeping:
 		u.journal.close()
 		return nil
-	case !u.prepared && u.split.Size > 0: // a medium may not be there today
+	case !u.prepared && (u.split.Size > 0 || u.ofVolumes): // a medium may not be there today
 		return gone(u.lock.Name())
+	case !u.prepared:
+		return errors.Join(u.journal.remove(), gone(u.lock.Name()))
 	}
 	return errors.Join(u.journal.remove(), u.clear(), gone(u.lock.Name()))
 }

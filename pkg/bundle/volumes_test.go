@@ -218,6 +218,31 @@ func TestBuildThatOnlyBeganLeavesWhatIsThere(t *testing.T) {
 	}
 }
 
+// A build in one file that only began leaves volumes that are not whole.
+func TestBuildInOneFileThatOnlyBeganLeavesVolumes(t *testing.T) {
+	dirs := []string{tmpfs(t, 9<<20), t.TempDir()}
+	w := large()
+	src := &link{w: w, left: 12 << 20}
+	if _, err := writeVolumes(t, w, src.open, "site.tar", VolumeOptions{Size: 4 << 20, Dirs: dirs}); !errors.Is(err, errBroken) {
+		t.Fatal(err)
+	}
+	for _, journal := range []bool{true, false} { // it may be in another folder
+		if !journal {
+			check(t, os.Remove(filepath.Join(dirs[0], "site.tar"+journaled)))
+		}
+		before := folder(t, dirs[0])
+		if u, err := Begin(filepath.Join(dirs[0], "site.tar"), VolumeOptions{}); err == nil {
+			check(t, u.Close())
+		}
+		after := folder(t, dirs[0])
+		delete(before, "site.tar"+partial) // the lock
+		delete(after, "site.tar"+partial)
+		if len(after) < 2 || !maps.Equal(before, after) {
+			t.Errorf("%d files, were %d", len(after), len(before))
+		}
+	}
+}
+
 // What another run wrote serves, in volumes or not; and volumes of an earlier
 // bundle do not stay beside the new ones.
 func TestVolumesOfAnotherSizeTakeWhatIsThere(t *testing.T) {
