@@ -1,6 +1,11 @@
 package main
 
-import "testing"
+import (
+	"testing"
+
+	"drayage/internal/cmdline"
+	"drayage/pkg/bundle"
+)
 
 func TestParseSize(t *testing.T) {
 	for s, want := range map[string]int64{
@@ -15,5 +20,12 @@ func TestParseSize(t *testing.T) {
 		if got, err := parseSize(s); err == nil {
 			t.Errorf("%s: %d", s, got)
 		}
+	}
+}
+
+// A forgotten folder is a mistake that a person can mend.
+func TestForgottenFolderHasItsExitCode(t *testing.T) {
+	if code := cmdline.ExitCode(&bundle.LeftError{Path: "x"}); code != cmdline.ExitUsage {
+		t.Errorf("exit code %d", code)
 	}
 }

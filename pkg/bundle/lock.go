@@ -13,12 +13,7 @@ import (
 // go to. A build that shares but one folder with this one would take away or
 // replace the volumes there.
 func (u *Unfinished) holdFolders() error {
-	held := []string{filepath.Dir(u.path)}
-	for _, dir := range u.split.Dirs {
-		if slices.ContainsFunc(held, func(h string) bool { return sameFolder(h, dir) }) {
-			continue
-		}
-		held = append(held, dir)
+	for _, dir := range u.distinct()[1:] {
 		f, err := hold(filepath.Join(dir, filepath.Base(u.path)))
 		if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) { // nobody can make a volume there
 			continue
@@ -29,6 +24,17 @@ func (u *Unfinished) holdFolders() error {
 		u.others = append(u.others, f)
 	}
 	return nil
+}
+
+// distinct are the folders without those that are named twice, that of the path first.
+func (u *Unfinished) distinct() []string {
+	dirs := []string{filepath.Dir(u.path)}
+	for _, dir := range u.split.Dirs {
+		if !slices.ContainsFunc(dirs, func(d string) bool { return sameFolder(d, dir) }) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
 }
 
 // sameFolder tells whether two paths lead to one folder.

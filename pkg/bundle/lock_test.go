@@ -72,7 +72,9 @@ func TestLockThatWasLost(t *testing.T) {
 	other, err := Begin(filepath.Join(dir, "other.tar"), VolumeOptions{})
 	check(t, err)
 	u.path = other.path // held, as the name would be
-	old, err := u.setAside(worthKeeping)
+	l, _, err := layout(small().list())
+	check(t, err)
+	old, err := u.setAside(l, worthKeeping)
 	if err == nil || !strings.HasSuffix(err.Error(), ": another build is writing it") || old == nil {
 		t.Fatalf("got %v", err)
 	}

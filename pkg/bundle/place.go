@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"drayage/internal/durable"
 )
 
 const (
@@ -97,6 +99,18 @@ func (r *rooms) take(dir int, size int64) bool {
 	return true
 }
 
+// giveBack counts what a file takes of its medium as free: it will go.
+func (r *rooms) giveBack(f *os.File) error {
+	var stat unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &stat); err != nil {
+		return &fs.PathError{Op: "stat", Path: f.Name(), Err: err}
+	}
+	if i, there := r.device[stat.Dev]; there {
+		r.media[i].free += int64(occupied(f))
+	}
+	return nil
+}
+
 // share says in which folder each volume of a bundle goes: the first one that
 // has room for it. Each folder is filled before the next.
 func share(size, each int64, dirs []string) ([]int, error) {
@@ -104,6 +118,10 @@ func share(size, each int64, dirs []string) ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
+	return r.share(size, each, dirs)
+}
+
+func (r *rooms) share(size, each int64, dirs []string) ([]int, error) {
 	for i, dir := range dirs {
 		if err := checkFileSize(r.media[r.of[i]].kind, min(size, each), dir, true); err != nil {
 			return nil, err
@@ -136,11 +154,11 @@ func (u *Unfinished) create(size int64) error {
 	}
 	v := &volumes{each: u.split.Size, size: size}
 	u.file = v
+	if err := u.replaceable(places); err != nil {
+		return err
+	}
 	for i, place := range places {
 		path := u.volume(place, i)
-		if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
-			return fmt.Errorf("%s: is there and is no regular file", path)
-		}
 		f, err := os.OpenFile(path+partial, os.O_RDWR|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o644)
 		if err != nil {
 			return err
@@ -148,6 +166,57 @@ func (u *Unfinished) create(size int64) error {
 		v.files = append(v.files, f)
 	}
 	return u.reserveVolumes()
+}
+
+// fits finds out whether there is room for another bundle than the one that is
+// unfinished here, before that is given up: beside it, or else in its place.
+func (u *Unfinished) fits(size, left int64) error {
+	if left < worthKeeping {
+		return nil
+	}
+	r, err := survey(u.folders())
+	if err != nil {
+		return err
+	}
+	for _, f := range u.file.files {
+		if strings.HasSuffix(f.Name(), partial) {
+			err = errors.Join(err, r.giveBack(f))
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if u.split.Size == 0 {
+		return r.one(size, u.path)
+	}
+	places, err := r.share(size, u.split.Size, u.split.Dirs)
+	if err != nil {
+		return err
+	}
+	return u.replaceable(places)
+}
+
+// one finds out whether there is room for one file, in the first folder.
+func (r *rooms) one(size int64, path string) error {
+	m := r.media[r.of[0]]
+	if err := checkFileSize(m.kind, size, path, false); err != nil {
+		return err
+	}
+	if !r.take(0, size) {
+		return &SpaceError{Path: path, Need: size, Have: m.free}
+	}
+	return nil
+}
+
+// replaceable refuses names of volumes that something else has than a file.
+func (u *Unfinished) replaceable(places []int) error {
+	for i, place := range places {
+		path := u.volume(place, i)
+		if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+			return fmt.Errorf("%s: is there and is no regular file", path)
+		}
+	}
+	return nil
 }
 
 // reserveVolumes takes the space of all volumes, as far as the file systems can.
@@ -166,46 +235,54 @@ func (u *Unfinished) volume(dir, i int) string {
 	return filepath.Join(u.split.Dirs[dir], VolumeName(filepath.Base(u.path), i+1))
 }
 
-// clear takes away partial volumes that no journal speaks of any more.
+// clear takes away partial volumes that no journal speaks of any more, and
+// journals that speak of such. Beside a bundle in one file they may be those of a
+// build that has other folders too.
 func (u *Unfinished) clear() error {
+	if u.split.Size == 0 && !u.ofVolumes {
+		return nil
+	}
 	var errs []error
 	for dir := range u.split.Dirs {
 		for i := range MaxVolumes {
 			errs = append(errs, gone(u.volume(dir, i)+partial))
 		}
 	}
+	for _, path := range u.stale {
+		errs = append(errs, gone(path))
+	}
 	return errors.Join(errs...)
 }
 
 // kept opens what the journal speaks of: nil when that is not there, whole and
-// of the right size.
-func (u *Unfinished) kept() *volumes {
+// of the right size. Of volumes it says then which one is missing.
+func (u *Unfinished) kept() (v *volumes, missing int) {
 	j := u.journal
 	if j.size == 0 {
-		return nil
+		return nil, 0
 	}
 	if j.each == 0 {
 		if info, err := u.lock.Stat(); err != nil || info.Size() != j.size {
-			return nil
+			return nil, 0
 		}
-		return single(u.lock, j.size)
+		return single(u.lock, j.size), 0
 	}
-	v := &volumes{each: j.each, size: j.size}
+	v = &volumes{each: j.each, size: j.size}
 	for i := range int((j.size + j.each - 1) / j.each) {
 		begin, end := v.span(i)
-		f := u.find(i, end-begin)
+		f := u.findVolume(i, end-begin)
 		if f == nil {
 			v.Close()
-			return nil
+			return nil, i
 		}
 		v.files = append(v.files, f)
 	}
-	return v
+	return v, 0
 }
 
-// find opens a volume that an earlier run wrote, nil when it is not there. When
+// findVolume opens a volume that an earlier run wrote, nil when it is not there. When
 // the bundle was being given its names, the volume may have its own already.
-func (u *Unfinished) find(i int, size int64) *os.File {
+func (u *Unfinished) findVolume(i int, size int64) *os.File {
 	if p := u.journal.places[i]; p.changed != 0 {
 		for dir, folder := range u.split.Dirs {
 			if f := openSized(u.volume(dir, i), size); f != nil && sameFolder(folder, p.folder) && unchanged(f, p.changed) {
@@ -264,7 +341,10 @@ func (u *Unfinished) note(whole bool) error {
 		}
 		places[i] = p
 	}
-	return u.journal.lies(places)
+	if err := u.journal.lies(places); err != nil {
+		return err
+	}
+	return durable.SyncFolder(filepath.Dir(u.journal.path))
 }
 
 // unname takes away the names that volumes have already, since they will be

@@ -138,7 +138,7 @@ func (u *Unfinished) settle(checks staged) error {
 	}
 	var err error
 	if u.split.Size > 0 {
-		err = u.sweep()
+		err = errors.Join(u.sweep(), u.clear())
 	}
 	return errors.Join(err, checks.commit(), u.journal.remove())
 }

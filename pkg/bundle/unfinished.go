@@ -36,6 +36,7 @@ type Unfinished struct {
 	others  []*os.File
 	file    *volumes
 	journal *journal
+	stale   []string // journals of volumes that tell of less than ours
 	// prepared says that what was there has been made this bundle's, or taken away.
 	prepared bool
 	// ofVolumes says that the journal that was there is one of volumes.
@@ -62,7 +63,8 @@ func (e *UnfinishedError) Unwrap() error { return e.Err }
 
 // Begin takes hold of the partial file of a bundle, or of those of its volumes.
 // Their names begin with that of path; its folder counts only when o names none.
-// It is an error when another build has them. Close has to follow.
+// It is an error when another build has them, and a [LeftError] when what an earlier
+// run left would be lost. Close has to follow.
 func Begin(path string, o VolumeOptions) (*Unfinished, error) {
 	if o.Size != 0 && (o.Size < MinVolume || o.Size > oci.MaxBundle) {
 		return nil, fmt.Errorf("volumes of %d bytes: want %d to %d", o.Size, int64(MinVolume), int64(oci.MaxBundle))
@@ -76,15 +78,12 @@ func Begin(path string, o VolumeOptions) (*Unfinished, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := &Unfinished{path: path, split: o, lock: lock, syncFolder: durable.SyncFolder, journal: readJournal(path + journaled)}
-	if err := u.holdFolders(); err != nil {
-		return nil, errors.Join(err, letGo(append(u.others, lock)...))
+	u := &Unfinished{path: path, split: o, lock: lock, syncFolder: durable.SyncFolder}
+	if err = u.holdFolders(); err == nil {
+		err = u.find()
 	}
-	u.ofVolumes = u.journal.each > 0
-	if u.file = u.kept(); u.file == nil {
-		u.journal = emptyJournal(path + journaled)
-	} else {
-		u.file.forget()
+	if err != nil {
+		return nil, errors.Join(err, letGo(append(u.others, lock)...))
 	}
 	return u, nil
 }
@@ -180,16 +179,15 @@ func (u *Unfinished) prepare(l *oci.Layout, o WriteOptions) (old *Unfinished, er
 	if err := checkSplit(l.Size, u.split.Size); err != nil {
 		return nil, err
 	}
-	u.prepared = true
 	left := u.journal.bytes()
-	if u.journal.root != l.Root || u.journal.size != l.Size || u.journal.each != u.split.Size {
-		if old, err = u.setAside(left); err != nil {
-			return old, err
-		}
-	} else if err := u.unname(); err != nil {
-		return nil, err
+	if u.journal.root == l.Root && u.journal.size == l.Size && u.journal.each == u.split.Size {
+		u.prepared = true
+		err = errors.Join(u.unname(), u.journal.begin(l, u.split.Size))
+	} else if err = u.fits(l.Size, left); err == nil {
+		u.prepared = true
+		old, err = u.setAside(l, left)
 	}
-	if err := u.journal.begin(l, u.split.Size); err != nil {
+	if err != nil {
 		return old, err
 	}
 	err = u.takeRoom(l.Size)
@@ -220,10 +218,18 @@ func (u *Unfinished) takeRoom(size int64) error {
 }
 
 // setAside begins new partial files. Those that were there lose their names and
-// are returned if they are worth it; they go with the process.
-func (u *Unfinished) setAside(left int64) (old *Unfinished, err error) {
+// are returned if they are worth it; they go with the process. The journal is a new
+// one before anything goes, or it would tell the next run of what is not there.
+func (u *Unfinished) setAside(l *oci.Layout, left int64) (old *Unfinished, err error) {
+	next := emptyJournal(u.journal.path)
+	if err := next.begin(l, u.split.Size); err != nil {
+		if next.close(); next.file != nil && left >= worthKeeping { // the one that was there is cut
+			err = errors.Join(err, u.journal.restore())
+		}
+		return nil, err
+	}
 	was := *u
-	u.file, u.journal = nil, emptyJournal(u.journal.path)
+	u.file, u.journal = nil, next
 	if left < worthKeeping {
 		if was.file != nil && was.journal.each > 0 {
 			err = was.file.Close()
@@ -273,5 +279,5 @@ func (u *Unfinished) Close() (err error) {
 	case !u.prepared:
 		return errors.Join(u.journal.remove(), gone(u.lock.Name()))
 	}
-	return errors.Join(u.journal.remove(), u.clear(), gone(u.lock.Name()))
+	return errors.Join(u.clear(), u.journal.remove(), gone(u.lock.Name()))
 }
