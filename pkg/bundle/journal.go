@@ -222,6 +222,7 @@ func (j *journal) placeLines() string {
 func (j *journal) close() {
 	if j.file != nil {
 		j.file.Close()
+		j.file = nil
 	}
 }
 

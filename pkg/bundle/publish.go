@@ -127,7 +127,8 @@ func (u *Unfinished) rename() error {
 
 // settle ends it: the names are brought onto the media, and only then goes what
 // an earlier bundle of this name left, and the checksums get their names. The
-// journal goes last: until then the next run can begin with it.
+// journal of volumes goes last, and not before all that is done: the next run can
+// begin with it. Of one file that has its name it is of no use.
 func (u *Unfinished) settle(checks staged) error {
 	var errs []error
 	for _, dir := range u.folders() {
@@ -140,7 +141,10 @@ func (u *Unfinished) settle(checks staged) error {
 	if u.split.Size > 0 {
 		err = errors.Join(u.sweep(), u.clear())
 	}
-	return errors.Join(err, checks.commit(), u.journal.remove())
+	if err = errors.Join(err, checks.commit()); err != nil && u.split.Size > 0 {
+		return err
+	}
+	return errors.Join(err, u.journal.remove())
 }
 
 // sweep takes away the volumes of an earlier bundle of this name, and the

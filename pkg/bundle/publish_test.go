@@ -46,6 +46,31 @@ func TestNamesAreOnTheMediaFirst(t *testing.T) {
 	}
 }
 
+// While something of the end is not done, the journal of volumes stays, and the next
+// run does that and fetches nothing.
+func TestEndThatFailsLeavesTheJournal(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "site.tar")
+	o := VolumeOptions{Size: 4 << 20}
+	u, err := Begin(path, o)
+	check(t, err)
+	obstacle := path + ".sha256" // where a checksum would go
+	u.syncFolder = func(string) error { return os.MkdirAll(filepath.Join(obstacle, "something"), 0o755) }
+	w := large()
+	_, err = u.Write(t.Context(), w.list(), w.open, WriteOptions{})
+	check(t, u.Close())
+	if err == nil || u.journal.file != nil {
+		t.Errorf("%v, the journal is open: %v", err, u.journal.file != nil)
+	}
+	content(t, path+journaled)
+	check(t, os.RemoveAll(obstacle))
+	src := &link{w: w, left: 1 << 40}
+	_, err = writeVolumes(t, w, src.open, path, o)
+	check(t, err)
+	if n := len(folder(t, filepath.Dir(path))); src.fetched > 0 || n != 5 {
+		t.Errorf("%d bytes fetched again, %d files", src.fetched, n)
+	}
+}
+
 // A journal that made room for a checksum is there again when that was in vain.
 func TestChecksumThatHasNoRoom(t *testing.T) {
 	path := filepath.Join(tmpfs(t, 20<<20), "site.tar")

@@ -223,9 +223,10 @@ func (u *Unfinished) takeRoom(size int64) error {
 func (u *Unfinished) setAside(l *oci.Layout, left int64) (old *Unfinished, err error) {
 	next := emptyJournal(u.journal.path)
 	if err := next.begin(l, u.split.Size); err != nil {
-		if next.close(); next.file != nil && left >= worthKeeping { // the one that was there is cut
+		if next.file != nil && left >= worthKeeping { // the one that was there is cut
 			err = errors.Join(err, u.journal.restore())
 		}
+		next.close()
 		return nil, err
 	}
 	was := *u
@@ -268,8 +269,10 @@ func (u *Unfinished) Close() (err error) {
 		u.journal.close()
 		return nil
 	case u.done && u.split.Size == 0: // the partial file has its name now
+		u.journal.close()
 		return nil
 	case u.done:
+		u.journal.close()
 		return gone(u.lock.Name())
 	case u.journal.bytes() >= worthKeeping:
 		u.journal.close()
