@@ -201,10 +201,15 @@ func (p volumePlace) line(i int) string {
 }
 
 // lies notes where the volumes lie, and has that on the medium before it returns.
+// A journal that made room for something else has the volumes' places when it
+// comes back.
 func (j *journal) lies(places map[int]volumePlace) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.places = places
+	if j.file == nil {
+		return nil
+	}
 	if _, err := j.file.WriteString(j.placeLines()); err != nil {
 		return err
 	}
@@ -240,14 +245,27 @@ func gone(path string) error {
 	return nil
 }
 
-// restore writes a journal that was removed once more.
-func (j *journal) restore() error {
+// restore writes a journal that was removed once more, all or nothing.
+func (j *journal) restore() (err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if j.file != nil {
+		return nil
+	}
 	var text strings.Builder
 	text.WriteString(j.header() + j.placeLines())
 	for d, k := range j.kept {
 		text.WriteString(k.line(d))
 	}
-	return os.WriteFile(j.path, []byte(text.String()), 0o644)
+	if j.file, err = os.OpenFile(j.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND|unix.O_NOFOLLOW, 0o644); err != nil {
+		j.file = nil
+		return err
+	}
+	if _, err = j.file.WriteString(text.String()); err == nil {
+		err = j.file.Sync()
+	}
+	if err != nil {
+		err = errors.Join(err, j.remove())
+	}
+	return err
 }

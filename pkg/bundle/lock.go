@@ -15,7 +15,7 @@ import (
 func (u *Unfinished) holdFolders() error {
 	for _, dir := range u.distinct()[1:] {
 		f, err := hold(filepath.Join(dir, filepath.Base(u.path)))
-		if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) { // nobody can make a volume there
+		if noRoom(err) { // nobody can make a volume there
 			continue
 		}
 		if err != nil {
@@ -36,6 +36,9 @@ func (u *Unfinished) distinct() []string {
 	}
 	return dirs
 }
+
+// noRoom tells whether a medium, or a quota of it, is full.
+func noRoom(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }
 
 // sameFolder tells whether two paths lead to one folder.
 func sameFolder(a, b string) bool {

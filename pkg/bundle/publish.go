@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"drayage/internal/durable"
 	"drayage/pkg/oci"
 )
@@ -55,12 +53,8 @@ func (u *Unfinished) publish(sums []string) (staged, error) {
 		}
 	}
 	checks, err := u.stage(sums)
-	if errors.Is(err, unix.ENOSPC) { // the journal takes room
-		if err = u.journal.remove(); err == nil {
-			if checks, err = u.stage(sums); err != nil {
-				err = errors.Join(err, u.journal.restore())
-			}
-		}
+	if noRoom(err) {
+		checks, err = u.stageInPlace(sums)
 	}
 	if err != nil {
 		return nil, err
@@ -71,9 +65,41 @@ func (u *Unfinished) publish(sums []string) (staged, error) {
 		}
 	}
 	if err := u.rename(); err != nil {
+		return nil, errors.Join(err, checks.discard(), u.journal.restore())
+	}
+	return checks, nil
+}
+
+// stageInPlace stages checksums where the journal takes the room that they need.
+// The journal comes back if there is room for both: written in one go it may be
+// shorter. Else it is done without.
+func (u *Unfinished) stageInPlace(sums []string) (staged, error) {
+	if err := u.journal.remove(); err != nil {
+		return nil, err
+	}
+	checks, err := u.stage(sums)
+	if err != nil {
+		return nil, errors.Join(err, u.journal.restore())
+	}
+	if err := u.journal.restore(); err != nil && !noRoom(err) {
 		return nil, errors.Join(err, checks.discard())
 	}
 	return checks, nil
+}
+
+// markWhole has the journal say that all volumes are whole, before they get their
+// names. It is written anew where it has no room for that, or else done without.
+func (u *Unfinished) markWhole() error {
+	err := u.note(true)
+	if noRoom(err) {
+		if err = u.journal.remove(); err == nil {
+			err = u.journal.restore()
+		}
+	}
+	if noRoom(err) {
+		return nil
+	}
+	return err
 }
 
 // stage writes FILE.sha256 into each folder: the lines of what lies there.
@@ -116,7 +142,9 @@ func (u *Unfinished) folders() []string {
 // rename gives the files their names. Should it be cut short, the journal says
 // that all volumes are whole and the next run begins with it.
 func (u *Unfinished) rename() error {
-	_ = u.note(true)
+	if err := u.markWhole(); err != nil {
+		return err
+	}
 	for _, f := range u.file.files {
 		if err := os.Rename(f.Name(), strings.TrimSuffix(f.Name(), partial)); err != nil {
 			return err

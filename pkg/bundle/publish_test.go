@@ -93,3 +93,85 @@ func TestChecksumThatHasNoRoom(t *testing.T) {
 		t.Errorf("%d files, want what was kept and its journal", len(names))
 	}
 }
+
+// fill takes what room a medium has left.
+func fill(t *testing.T, dir string) {
+	t.Helper()
+	f, err := os.Create(filepath.Join(dir, "filler"))
+	check(t, err)
+	defer f.Close()
+	page := make([]byte, 4096)
+	for err == nil {
+		_, err = f.Write(page)
+	}
+	if !errors.Is(err, unix.ENOSPC) {
+		t.Fatal(err)
+	}
+}
+
+// A journal that made room for a checksum is there again when the last step fails.
+func TestNameThatCannotBeHad(t *testing.T) {
+	for _, each := range []int64{0, 4 << 20} {
+		path := filepath.Join(tmpfs(t, 20<<20), "site.tar")
+		o := VolumeOptions{Size: each}
+		w := large()
+		src := &link{w: w, left: 14 << 20}
+		if _, err := writeVolumes(t, w, src.open, path, o); !errors.Is(err, errBroken) {
+			t.Fatal(err)
+		}
+		u, err := Begin(path, o)
+		check(t, err)
+		l, _, err := layout(w.list())
+		check(t, err)
+		_, err = u.prepare(l, WriteOptions{})
+		check(t, err)
+		fill(t, filepath.Dir(path))
+		kept, sums, obstacle := u.journal.bytes(), []string{"a"}, path
+		if each > 0 {
+			sums, obstacle = []string{"a", "b", "c", "d"}, VolumeName(path, 2)
+		}
+		check(t, os.Mkdir(obstacle, 0o755))
+		check(t, os.WriteFile(filepath.Join(obstacle, "x"), nil, 0o644))
+		if _, err := u.publish(sums); !errors.Is(err, unix.EEXIST) && !errors.Is(err, unix.EISDIR) && !errors.Is(err, unix.ENOTDIR) {
+			t.Errorf("got %v", err)
+		}
+		check(t, u.Close())
+		if _, err := os.Lstat(path + ".sha256"); err == nil {
+			t.Error("a checksum has its name")
+		}
+		check(t, os.RemoveAll(obstacle))
+		again, err := Begin(path, o)
+		check(t, err)
+		if again.journal.bytes() != kept || again.file == nil {
+			t.Errorf("the journal tells of %d bytes, want %d", again.journal.bytes(), kept)
+		}
+		check(t, again.Close())
+	}
+}
+
+// A journal that has no room for its last word is written anew, and is shorter then.
+func TestJournalWithoutRoom(t *testing.T) {
+	path := filepath.Join(tmpfs(t, 20<<20), "site.tar")
+	o := VolumeOptions{Size: 4 << 20}
+	w := large()
+	src := &link{w: w, left: 14 << 20}
+	if _, err := writeVolumes(t, w, src.open, path, o); !errors.Is(err, errBroken) {
+		t.Fatal(err)
+	}
+	u, err := Begin(path, o)
+	check(t, err)
+	l, _, err := layout(w.list())
+	check(t, err)
+	_, err = u.prepare(l, WriteOptions{})
+	check(t, err)
+	fill(t, filepath.Dir(path))
+	for err == nil { // to the end of its page
+		_, err = u.journal.file.WriteString("\n")
+	}
+	check(t, u.markWhole())
+	check(t, u.Close())
+	j := readJournal(path + journaled)
+	if j.bytes() != u.journal.bytes() || len(j.places) != 4 || j.places[3].changed == 0 {
+		t.Errorf("%d bytes, %+v", j.bytes(), j.places)
+	}
+}
