@@ -42,7 +42,8 @@ func (s staged) discard() error {
 // publish brings the bundle onto the media and under its name or names. Its
 // checksums are on the media before, under names of their own, so that a medium
 // without room for them does not end with a new bundle and the checksum of an
-// old one. settle has to follow.
+// old one. Nor does a build that is killed here: those of an old one go before the
+// first name is given, and the new ones get theirs in settle, which has to follow.
 func (u *Unfinished) publish(sums []string) (staged, error) {
 	if err := u.file.Sync(); err != nil {
 		return nil, err
@@ -59,13 +60,16 @@ func (u *Unfinished) publish(sums []string) (staged, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(sums) == 0 { // that of an older bundle would say that this one is damaged
-		if err := goneFile(u.path + ".sha256"); err != nil {
-			return nil, err
+	old, err := u.shelve()
+	if err == nil {
+		var named int
+		if named, err = u.rename(); named > 0 {
+			old.drop()
+			old = nil
 		}
 	}
-	if err := u.rename(); err != nil {
-		return nil, errors.Join(err, checks.discard(), u.journal.restore())
+	if err != nil {
+		return nil, errors.Join(err, old.putBack(), checks.discard(), u.journal.restore())
 	}
 	return checks, nil
 }
@@ -139,18 +143,19 @@ func (u *Unfinished) folders() []string {
 	return dirs
 }
 
-// rename gives the files their names. Should it be cut short, the journal says
-// that all volumes are whole and the next run begins with it.
-func (u *Unfinished) rename() error {
+// rename gives the files their names, and says how many have them. Should it be
+// cut short, the journal says that all volumes are whole and the next run begins
+// with it.
+func (u *Unfinished) rename() (named int, err error) {
 	if err := u.markWhole(); err != nil {
-		return err
+		return 0, err
 	}
-	for _, f := range u.file.files {
+	for i, f := range u.file.files {
 		if err := os.Rename(f.Name(), strings.TrimSuffix(f.Name(), partial)); err != nil {
-			return err
+			return i, err
 		}
 	}
-	return nil
+	return len(u.file.files), nil
 }
 
 // settle ends it: the names are brought onto the media, and only then goes what

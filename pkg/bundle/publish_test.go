@@ -46,6 +46,47 @@ func TestNamesAreOnTheMediaFirst(t *testing.T) {
 	}
 }
 
+// The checksum of an earlier bundle never stands beside the new one, where it would
+// say that this is damaged. It stays with the earlier one when that stays.
+func TestChecksumOfAnEarlierBundle(t *testing.T) {
+	for _, c := range []struct {
+		each     int64
+		checksum bool
+	}{{0, false}, {0, true}, {MinVolume, true}} {
+		dirs := []string{t.TempDir(), t.TempDir()}[:min(c.each, 1)+1]
+		path, o := filepath.Join(dirs[0], "site.tar"), VolumeOptions{Size: c.each, Dirs: dirs}
+		final := path
+		if c.each > 0 {
+			final = VolumeName(path, 1)
+		}
+		for _, dir := range dirs {
+			check(t, os.WriteFile(filepath.Join(dir, "site.tar.sha256"), []byte("old"), 0o644))
+		}
+		w := small()
+		write := func(sync func(string) error) error {
+			u, err := Begin(path, o)
+			check(t, err)
+			u.syncFolder = sync
+			_, err = u.Write(t.Context(), w.list(), w.open, WriteOptions{Checksum: c.checksum})
+			return errors.Join(err, u.Close())
+		}
+		check(t, os.MkdirAll(filepath.Join(final, "something"), 0o755)) // rename fails
+		if err := write(func(string) error { return nil }); err == nil || string(content(t, path+".sha256")) != "old" {
+			t.Errorf("%+v: %v, or the old checksum is gone with the old bundle there", c, err)
+		}
+		check(t, os.RemoveAll(final))
+		err := write(func(string) error {
+			if got := folder(t, dirs[0]); got["site.tar.sha256"] != "" || len(dirs) > 1 && folder(t, dirs[1])["site.tar.sha256"] != "old" {
+				t.Errorf("%+v: when the names are given: %q", c, got["site.tar.sha256"])
+			}
+			return unix.EIO
+		})
+		if got := folder(t, dirs[0]); !errors.Is(err, unix.EIO) || got["site.tar.sha256"] != "" || got[filepath.Base(final)] == "" || len(got) > 2 {
+			t.Errorf("%+v: %v, %d files", c, err, len(got))
+		}
+	}
+}
+
 // While something of the end is not done, the journal of volumes stays, and the next
 // run does that and fetches nothing.
 func TestEndThatFailsLeavesTheJournal(t *testing.T) {
