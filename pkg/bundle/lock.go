@@ -53,6 +53,27 @@ func sameFolder(a, b string) bool {
 	return err == nil && os.SameFile(one, other)
 }
 
+// errHeld is a name that another build has.
+var errHeld = errors.New("another build is writing it")
+
+// holdAgain takes hold of FILE.partial once more, when the one that was held has
+// become FILE: until all is settled, the journal and what is staged are of this
+// build. Should another build have been faster, all that is its own now.
+func (u *Unfinished) holdAgain() {
+	if u.split.Size > 0 { // the lock has its name still
+		return
+	}
+	f, err := hold(u.path)
+	switch {
+	case err == nil:
+		u.others = append(u.others, f)
+	case errors.Is(err, errHeld):
+		u.lost = true
+	default: // nobody can be kept away, so nothing is left that another one could have
+		_ = u.journal.remove()
+	}
+}
+
 // letGo gives locks back. Their files go if nothing is in them: one may be what
 // a build in one file left.
 func letGo(locks ...*os.File) error {

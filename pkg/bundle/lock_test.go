@@ -88,3 +88,45 @@ func TestLockThatWasLost(t *testing.T) {
 	}
 	check(t, winner.Close())
 }
+
+// When the file has its name and is being settled, a second build is kept away;
+// and one that came in before loses nothing.
+func TestSecondBuildWhileTheFirstIsSettled(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "site.tar")
+	w := small()
+	u, err := Begin(path, VolumeOptions{})
+	check(t, err)
+	asked := 0
+	u.syncFolder = func(string) error {
+		asked++
+		if second, err := Begin(path, VolumeOptions{}); !errors.Is(err, errHeld) {
+			t.Errorf("got %v", errors.Join(err, second.Close()))
+		}
+		return nil
+	}
+	_, err = u.Write(t.Context(), w.list(), w.open, WriteOptions{})
+	check(t, errors.Join(err, u.Close()))
+	if n := len(folder(t, filepath.Dir(path))); asked != 1 || n != 1 {
+		t.Errorf("asked %d times, %d files are left", asked, n)
+	}
+
+	first, err := Begin(path, VolumeOptions{})
+	check(t, err)
+	l, _, err := layout(w.list())
+	check(t, err)
+	_, err = first.prepare(l, WriteOptions{})
+	check(t, err)
+	_, err = first.rename()
+	check(t, err)
+	second, err := Begin(path, VolumeOptions{})
+	check(t, err)
+	_, err = second.prepare(l, WriteOptions{})
+	check(t, err)
+	first.holdAgain()
+	first.done = true
+	check(t, errors.Join(first.settle(nil), first.Close()))
+	if _, err := os.Lstat(path + journaled); err != nil || !hasItsName(second.lock) {
+		t.Errorf("the second build lost its journal or its lock: %v", err)
+	}
+	check(t, second.Close())
+}

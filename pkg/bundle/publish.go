@@ -71,6 +71,7 @@ func (u *Unfinished) publish(sums []string) (staged, error) {
 	if err != nil {
 		return nil, errors.Join(err, old.putBack(), checks.discard(), u.journal.restore())
 	}
+	u.holdAgain()
 	return checks, nil
 }
 
@@ -175,6 +176,9 @@ func (u *Unfinished) settle(checks staged) error {
 		err = errors.Join(u.sweep(), u.clear())
 	}
 	if err = errors.Join(err, checks.commit()); err != nil && u.split.Size > 0 {
+		return err
+	}
+	if u.lost {
 		return err
 	}
 	return errors.Join(err, u.journal.remove())

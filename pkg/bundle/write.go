@@ -100,7 +100,7 @@ func hold(path string) (*os.File, error) {
 		}
 		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
 			f.Close()
-			return nil, fmt.Errorf("%s: another build is writing it", path)
+			return nil, fmt.Errorf("%s: %w", path, errHeld)
 		}
 		if try == 3 || hasItsName(f) {
 			return f, nil
