@@ -89,6 +89,24 @@ func TestLockThatWasLost(t *testing.T) {
 	check(t, winner.Close())
 }
 
+// The volumes of an earlier run go while their name is held: who takes it next may
+// have volumes under the same names.
+func TestVolumesGoWhileTheirNameIsHeld(t *testing.T) {
+	w, a, b := scattered(t)
+	u, err := Begin("site.tar", VolumeOptions{Size: 4 << 20, Dirs: []string{a, b}})
+	check(t, err)
+	l, _, err := layout(w.list())
+	check(t, err)
+	obstacle := VolumeName(filepath.Join(b, "site.tar"), 9) + partial
+	check(t, os.MkdirAll(filepath.Join(obstacle, "something"), 0o755))
+	old, err := u.setAside(l, worthKeeping)
+	if err == nil || !hasItsName(u.lock) {
+		t.Errorf("%v, or the name is not held any more", err)
+	}
+	check(t, os.RemoveAll(obstacle))
+	check(t, errors.Join(u.Close(), old.file.Close()))
+}
+
 // When the file has its name and is being settled, a second build is kept away;
 // and one that came in before loses nothing.
 func TestSecondBuildWhileTheFirstIsSettled(t *testing.T) {

@@ -237,8 +237,11 @@ func (u *Unfinished) setAside(l *oci.Layout, left int64) (old *Unfinished, err e
 		}
 		return nil, errors.Join(err, u.clear(), u.lock.Truncate(0))
 	}
-	if err := errors.Join(os.Remove(u.lock.Name()), u.clear()); err != nil {
-		return nil, err
+	if err := u.clear(); err != nil { // while the name is held
+		return &was, err
+	}
+	if err := os.Remove(u.lock.Name()); err != nil {
+		return &was, err
 	}
 	lock, err := hold(u.path)
 	if err != nil { // another build may have the name now, and all that goes with it
@@ -264,18 +267,15 @@ func (u *Unfinished) Close() (err error) {
 	if u.file != nil && !slices.Contains(u.file.files, u.lock) {
 		defer u.file.Close()
 	}
+	defer u.journal.close()
 	switch {
 	case u.lost:
-		u.journal.close()
 		return nil
 	case u.done && u.split.Size == 0: // the partial file has its name now
-		u.journal.close()
 		return nil
 	case u.done:
-		u.journal.close()
 		return gone(u.lock.Name())
 	case u.journal.bytes() >= worthKeeping:
-		u.journal.close()
 		return nil
 	case !u.prepared && (u.split.Size > 0 || u.ofVolumes): // a medium may not be there today
 		return gone(u.lock.Name())
