@@ -34,7 +34,8 @@ const maxJournal = 256 << 20
 //	volume NUMBER TIME "FOLDER"
 //
 // with a line for each volume when it is made, and another one before they are
-// given their names, which is synced.
+// given their names, which is synced. In one file that takes the place of volumes
+// the second line is "void volumes".
 //
 // Nothing is believed: what it speaks of is hashed again before it is used. So
 // the rest is not synced, and a line that is torn or absurd is passed over.
@@ -46,6 +47,9 @@ type journal struct {
 	each   int64
 	kept   map[digest.Digest]keptBlob
 	places map[int]volumePlace // of volumes, from 0 on
+	// voids says of one file that the partial volumes beside it are given up: a kill
+	// can come before they are gone.
+	voids bool
 
 	mu      sync.Mutex
 	file    *os.File
@@ -111,8 +115,12 @@ func (j *journal) readHeader(line string) bool {
 }
 
 func (j *journal) readLine(line string) {
-	if strings.HasPrefix(line, "volume ") {
+	switch {
+	case strings.HasPrefix(line, "volume "):
 		j.readPlace(line)
+		return
+	case line == voidsLine && j.each == 0:
+		j.voids = true
 		return
 	}
 	var hex string
@@ -165,11 +173,18 @@ func (j *journal) begin(l *oci.Layout, each int64) (err error) {
 	return err
 }
 
+// voidsLine is in the journal of one file that takes the place of volumes.
+const voidsLine = "void volumes"
+
 func (j *journal) header() string {
 	if j.each > 0 {
 		return fmt.Sprintf("drayage journal 2 %s %d %d\n", j.root, j.size, j.each)
 	}
-	return fmt.Sprintf("drayage journal 1 %s %d\n", j.root, j.size)
+	head := fmt.Sprintf("drayage journal 1 %s %d\n", j.root, j.size)
+	if j.voids {
+		head += voidsLine + "\n"
+	}
+	return head
 }
 
 func (k keptBlob) line(d digest.Digest) string {

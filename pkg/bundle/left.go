@@ -39,15 +39,15 @@ func (u *Unfinished) find() error {
 	if err != nil {
 		return err
 	}
-	u.ofVolumes = u.journal.each > 0
-	file, missing := u.kept()
-	switch {
-	case file == nil && u.ofVolumes && u.journal.bytes() >= worthKeeping:
-		return u.lacks(missing)
-	case file == nil && !told:
+	if !told {
 		if err := u.orphans(); err != nil {
 			return err
 		}
+	}
+	u.ofVolumes = u.journal.each > 0 || u.journal.voids || told && u.journal.root == ""
+	file, missing := u.kept()
+	if file == nil && u.journal.each > 0 && u.journal.bytes() >= worthKeeping {
+		return u.lacks(missing)
 	}
 	if u.file = file; file == nil {
 		u.journal = emptyJournal(u.journal.path)
@@ -58,8 +58,9 @@ func (u *Unfinished) find() error {
 }
 
 // findJournal reads the journal that tells of the most, wherever it is, and says
-// whether there is any. That of a build in one file counts in its own folder only:
-// the others are not asked for that file.
+// whether there is any that may tell of volumes. That of a build in one file counts
+// in its own folder only, since the others are not asked for that file; another
+// build in one file takes no volumes away then.
 func (u *Unfinished) findJournal() (told bool, err error) {
 	var worth []string
 	for i, dir := range u.distinct() {
@@ -71,7 +72,7 @@ func (u *Unfinished) findJournal() (told bool, err error) {
 		if _, err := os.Lstat(path); err != nil || (i > 0 && j.root != "" && j.each == 0) {
 			continue
 		}
-		told = true
+		told = told || j.each > 0 || j.root == "" || u.split.Size == 0
 		if j.bytes() >= worthKeeping {
 			worth = append(worth, path)
 		}

@@ -65,6 +65,12 @@ func TestForgottenFolder(t *testing.T) {
 		stay(t, name, inA, a)
 		stay(t, name, inB, b)
 	}
+	// The journal of a build in one file says nothing of them.
+	check(t, os.WriteFile(filepath.Join(b, "site.tar"+journaled), fmt.Appendf(nil, "drayage journal 1 sha256:%064d 100\n", 0), 0o644))
+	if _, err := Begin("site.tar", VolumeOptions{Size: 4 << 20, Dirs: []string{b}}); err == nil || !strings.HasPrefix(err.Error(), orphan) {
+		t.Errorf("got %v", err)
+	}
+	check(t, os.Remove(filepath.Join(b, "site.tar"+journaled)))
 	src := &link{w: w, left: 1 << 40}
 	written, err := writeVolumes(t, w, src.open, "site.tar", VolumeOptions{Size: 4 << 20, Dirs: []string{b, a}})
 	check(t, err)

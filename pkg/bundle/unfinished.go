@@ -39,7 +39,7 @@ type Unfinished struct {
 	stale   []string // journals of volumes that tell of less than ours
 	// prepared says that what was there has been made this bundle's, or taken away.
 	prepared bool
-	// ofVolumes says that the journal that was there is one of volumes.
+	// ofVolumes says that the journal that was there is one of volumes, or may be.
 	ofVolumes bool
 	done      bool
 	lost      bool // the lock's name is not ours any more
@@ -222,6 +222,7 @@ func (u *Unfinished) takeRoom(size int64) error {
 // one before anything goes, or it would tell the next run of what is not there.
 func (u *Unfinished) setAside(l *oci.Layout, left int64) (old *Unfinished, err error) {
 	next := emptyJournal(u.journal.path)
+	next.voids = u.split.Size == 0 && u.ofVolumes
 	if err := next.begin(l, u.split.Size); err != nil {
 		if next.file != nil && left >= worthKeeping { // the one that was there is cut
 			err = errors.Join(err, u.journal.restore())

@@ -247,6 +247,21 @@ func TestBuildInOneFileThatOnlyBeganLeavesVolumes(t *testing.T) {
 	}
 }
 
+// One file that takes the place of volumes, and is killed before they are gone, has
+// the next run take them away.
+func TestVolumesThatAKilledBuildGaveUp(t *testing.T) {
+	for _, journal := range []string{"", fmt.Sprintf("drayage journal 1 sha256:%064d 9\nvoid volumes\n", 0)} {
+		w, path := small(), filepath.Join(t.TempDir(), "site.tar")
+		check(t, os.WriteFile(VolumeName(path, 2)+partial, make([]byte, MinVolume), 0o644))
+		check(t, os.WriteFile(path+journaled, []byte(journal), 0o644))
+		_, err := writeTo(t.Context(), w.list(), w.open, path, WriteOptions{})
+		check(t, err)
+		if n := len(folder(t, filepath.Dir(path))); n != 1 {
+			t.Errorf("%q: %d files", journal, n)
+		}
+	}
+}
+
 // What another run wrote serves, in volumes or not; and volumes of an earlier
 // bundle do not stay beside the new ones.
 func TestVolumesOfAnotherSizeTakeWhatIsThere(t *testing.T) {
