@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // LeftError is work of an earlier run that is not all in the folders that were
@@ -137,4 +140,69 @@ func (u *Unfinished) left(path, problem string) error {
 		}
 	}
 	return e
+}
+
+// kept opens what the journal speaks of: nil when that is not there, whole and
+// of the right size. Of volumes it says then which one is missing.
+func (u *Unfinished) kept() (v *volumes, missing int) {
+	j := u.journal
+	if j.size == 0 {
+		return nil, 0
+	}
+	if j.each == 0 {
+		if info, err := u.lock.Stat(); err != nil || info.Size() != j.size {
+			return nil, 0
+		}
+		return single(u.lock, j.size), 0
+	}
+	v = &volumes{each: j.each, size: j.size}
+	for i := range int((j.size + j.each - 1) / j.each) {
+		begin, end := v.span(i)
+		f := u.findVolume(i, end-begin)
+		if f == nil {
+			v.Close()
+			return nil, i
+		}
+		v.files = append(v.files, f)
+	}
+	return v, 0
+}
+
+// findVolume opens a volume that an earlier run wrote, nil when it is not there. When
+// the bundle was being given its names, the volume may have its own already.
+func (u *Unfinished) findVolume(i int, size int64) *os.File {
+	if p := u.journal.places[i]; p.changed != 0 {
+		for dir, folder := range u.split.Dirs {
+			if f := openSized(u.volume(dir, i), size); f != nil && sameFolder(folder, p.folder) && unchanged(f, p.changed) {
+				return f
+			} else if f != nil {
+				f.Close()
+			}
+		}
+	}
+	for dir := range u.split.Dirs {
+		if f := openSized(u.volume(dir, i)+partial, size); f != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+// openSized opens a regular file of this size to read and write, nil when there is none.
+func openSized(path string, size int64) *os.File {
+	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() || info.Size() != size {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil
+	}
+	return f
+}
+
+// unchanged tells whether a file was last changed then, in nanoseconds since 1970.
+// FAT knows every other second only, and may say so from the next mount on.
+func unchanged(f *os.File, then int64) bool {
+	info, err := f.Stat()
+	return err == nil && info.ModTime().Sub(time.Unix(0, then)).Abs() < 2*time.Second
 }
