@@ -159,6 +159,7 @@ func hint(err error) string {
 		tooLarge *bundle.FileSizeError
 
 		unfinished *bundle.UnfinishedError
+		left       *bundle.LeftError
 		file       *access.FileError
 	)
 	switch {
@@ -176,6 +177,8 @@ func hint(err error) string {
 		return "of a base in several folders, `bundle inspect --volume-dir DIR --save-manifest LIST` makes one file, and --base LIST takes it"
 	case errors.As(err, &invalid) && invalid.Missing:
 		return "volumes in other folders are found with --volume-dir DIR, once for each"
+	case errors.As(err, &left):
+		return "go on with all its folders (--volume-dir DIR, once for each), or give it up: rm " + strings.Join(left.Remove, " ")
 	case errors.As(err, &tooLarge):
 		return "--volume-size 4GiB splits the bundle into files that fit there"
 	case errors.As(err, &invalid) && invalid.Cut:

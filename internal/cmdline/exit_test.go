@@ -121,6 +121,8 @@ func TestErrorLinesCarryTheProgramsName(t *testing.T) {
 			"bundle: site.tar: volume 2 is missing\nhint: volumes in other folders are found with --volume-dir DIR, once for each\n"},
 		{"a volume of a base that is not there", &BaseError{&bundle.InvalidError{Path: "may.tar", Findings: []oci.Finding{{Problem: "volume 2 is missing"}}, Missing: true}},
 			"bundle: may.tar: volume 2 is missing\nhint: of a base in several folders, `bundle inspect --volume-dir DIR --save-manifest LIST` makes one file, and --base LIST takes it\n"},
+		{"work in a folder that was forgotten", &bundle.LeftError{Path: "a/s.tar", Problem: "its volume 3 is not in a", Remove: []string{"a/s.tar.*partial*", "'b c/s.tar'.*partial*"}},
+			"bundle: a/s.tar: its volume 3 is not in a\nhint: go on with all its folders (--volume-dir DIR, once for each), or give it up: rm a/s.tar.*partial* 'b c/s.tar'.*partial*\n"},
 		{"a small medium", &bundle.SpaceError{Path: "site.tar", Need: 2, Have: 1},
 			"bundle: site.tar: the bundle has 2 bytes, 1 are free here\nhint: free space there, or choose a larger medium\n"},
 	}

@@ -20,14 +20,12 @@ type LeftError struct {
 	Path string
 	// Problem is what is in the way.
 	Problem string
-	// Remove are patterns of the files here that belong to the work.
+	// Remove are a shell's words for the files here that belong to the work.
 	Remove []string
 }
 
-// Error says also how to give the work up.
-func (e *LeftError) Error() string {
-	return fmt.Sprintf("%s: %s; go on with all its folders (--volume-dir), or give it up: rm %s", e.Path, e.Problem, strings.Join(e.Remove, " "))
-}
+// Error names the file and what is in the way.
+func (e *LeftError) Error() string { return e.Path + ": " + e.Problem }
 
 // Unwrap makes it a file that is not there.
 func (e *LeftError) Unwrap() error {
@@ -124,6 +122,16 @@ func (u *Unfinished) orphans() error {
 	return u.left(first, fmt.Sprintf("is left from an earlier run, but %s%s is not in %s", filepath.Base(u.path), journaled, strings.Join(u.split.Dirs, ", ")))
 }
 
+// shellWord is a path as a shell takes it for one word.
+func shellWord(path string) string {
+	if !strings.ContainsFunc(path, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("/._-+,:@%", r))
+	}) {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}
+
 // left is the error for work that would be lost.
 func (u *Unfinished) left(path, problem string) error {
 	e := &LeftError{Path: path, Problem: problem}
@@ -136,7 +144,7 @@ func (u *Unfinished) left(path, problem string) error {
 		if slices.ContainsFunc(entries, func(f fs.DirEntry) bool { // more than the lock
 			return strings.HasPrefix(f.Name(), name+".") && strings.Contains(f.Name(), partial) && f.Name() != name+partial
 		}) {
-			e.Remove = append(e.Remove, filepath.Join(dir, name)+".*partial*")
+			e.Remove = append(e.Remove, shellWord(filepath.Join(dir, name))+".*partial*")
 		}
 	}
 	return e

@@ -26,7 +26,8 @@ func stay(t *testing.T, what string, before map[string]string, dir string) {
 // scattered leaves 12 MiB of large() in two folders, two volumes in each.
 func scattered(t *testing.T) (w *world, a, b string) {
 	t.Helper()
-	w, a, b = large(), tmpfs(t, 9<<20), t.TempDir()
+	w, a, b = large(), tmpfs(t, 9<<20), filepath.Join(t.TempDir(), "somebody's stick")
+	check(t, os.Mkdir(b, 0o755))
 	src := &link{w: w, left: 12 << 20}
 	if _, err := writeVolumes(t, w, src.open, "site.tar", VolumeOptions{Size: 4 << 20, Dirs: []string{a, b}}); !errors.Is(err, errBroken) {
 		t.Fatal(err)
@@ -40,12 +41,11 @@ func TestForgottenFolder(t *testing.T) {
 	w, a, b := scattered(t)
 	inA, inB, c := folder(t, a), folder(t, b), t.TempDir()
 	journal := filepath.Join(a, "site.tar"+journaled)
-	advice := "; go on with all its folders (--volume-dir), or give it up: rm "
 	without := func(have string) string {
-		return fmt.Sprintf("%s: %d of 15740416 bytes are there from an earlier run, but its volume 3 of 4 is not in %s (it was in %s)%s%s/site.tar.*partial*",
-			journal, readJournal(journal).bytes(), have, b, advice, a)
+		return fmt.Sprintf("%s: %d of 15740416 bytes are there from an earlier run, but its volume 3 of 4 is not in %s (it was in %s)",
+			journal, readJournal(journal).bytes(), have, b)
 	}
-	orphan := filepath.Join(b, "site.tar.003.partial") + ": is left from an earlier run, but site.tar.partial.journal is not in " + b + advice + b + "/site.tar.*partial*"
+	orphan := filepath.Join(b, "site.tar.003.partial") + ": is left from an earlier run, but site.tar.partial.journal is not in " + b
 	for name, c := range map[string]struct {
 		path string
 		o    VolumeOptions
@@ -67,7 +67,7 @@ func TestForgottenFolder(t *testing.T) {
 	}
 	// The journal of a build in one file says nothing of them.
 	check(t, os.WriteFile(filepath.Join(b, "site.tar"+journaled), fmt.Appendf(nil, "drayage journal 1 sha256:%064d 100\n", 0), 0o644))
-	if _, err := Begin("site.tar", VolumeOptions{Size: 4 << 20, Dirs: []string{b}}); err == nil || !strings.HasPrefix(err.Error(), orphan) {
+	if _, err := Begin("site.tar", VolumeOptions{Size: 4 << 20, Dirs: []string{b}}); err == nil || err.Error() != orphan {
 		t.Errorf("got %v", err)
 	}
 	check(t, os.Remove(filepath.Join(b, "site.tar"+journaled)))
