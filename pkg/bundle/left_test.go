@@ -110,7 +110,7 @@ func TestWorkOfTwoRuns(t *testing.T) {
 	inA, inB := folder(t, a), folder(t, b)
 	o := VolumeOptions{Size: 4 << 20, Dirs: []string{a, b}}
 	_, err := Begin("site.tar", o)
-	if want := ": an earlier run left work, and another one that " + filepath.Join(b, "site.tar"+journaled) + " tells of; "; err == nil || !strings.Contains(err.Error(), want) {
+	if want := ": an earlier run left work, and another one that " + filepath.Join(b, "site.tar"+journaled) + " tells of"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	stay(t, "refused", inA, a)
