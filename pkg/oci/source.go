@@ -236,8 +236,8 @@ type resumingReader struct {
 	errs   []error
 }
 
-// A download whose connections give a byte or two each would have no end: it may
-// be cut maxCuts times, and once more for each bytesPerCut that came.
+// A transfer whose connections pass a byte or two each would have no end: it may
+// be cut maxCuts times, and once more for each bytesPerCut that came through.
 const (
 	maxCuts     = 24
 	bytesPerCut = 16 << 10

@@ -13,11 +13,6 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// worthwhile is how much more of a blob a registry has to hold after an attempt
-// that was cut for the attempts to be counted anew, in bytes. So a large layer
-// gets over a bad link, and a link that brings nothing ends the upload.
-const worthwhile = 1 << 20
-
 // PutBlob uploads a blob. open gives the content from an offset on; it is called
 // again for each attempt that needs bytes which have passed already, and the
 // registry checks the digest of the whole.
@@ -36,8 +31,10 @@ const worthwhile = 1 << 20
 //     sends anything: a proxy that cuts the connection with its 413 is then heard.
 //
 // There are as many attempts as for any request, and as many again whenever the
-// registry has kept another mebibyte. When the last one fails, or ctx ends, the
-// upload is taken back, which may take abandonTime more.
+// registry has kept more than before, up to maxCuts in all and another one for each
+// bytesPerCut that it has: a large layer gets over a bad link, and one that brings
+// nothing ends the upload. When the last one fails, or ctx ends, the upload is taken
+// back, which may take abandonTime more.
 func (c *Client) PutBlob(ctx context.Context, r Repository, d ocispec.Descriptor, open func(at int64) (io.ReadCloser, error)) error {
 	return c.putBlob(ctx, &upload{c: c, r: r, d: d, host: hostKey{r.Host, r.Insecure}, content: blobContent{open: open}})
 }
@@ -60,7 +57,8 @@ func (c *Client) putBlob(ctx context.Context, u *upload) error {
 
 // bringBlob makes attempts until one succeeds or there is no more hope.
 func (c *Client) bringBlob(ctx context.Context, u *upload) error {
-	best, before := int64(0), error(nil)
+	var gains gains
+	var before error
 	for n := 1; ; n++ {
 		err := u.attempt(ctx)
 		if err == nil {
@@ -71,8 +69,8 @@ func (c *Client) bringBlob(ctx context.Context, u *upload) error {
 		}
 		before = err
 		u.content.close() // nobody reads on for us while we wait
-		if u.at >= best+worthwhile {
-			best, n = u.at, 1
+		if gains.more(u.at) {
+			n = 1
 		}
 		wait, again := c.backoff(n, err)
 		if !again {
@@ -82,6 +80,28 @@ func (c *Client) bringBlob(ctx context.Context, u *upload) error {
 			return err
 		}
 	}
+}
+
+// gains tells attempts that brought something from those in vain.
+type gains struct {
+	best   int64 // how far it has got, in bytes
+	cuts   int64 // attempts in all
+	losses int   // how often it was less than before
+}
+
+// more counts an attempt that began with so many bytes in place, and says whether
+// that is more than those before it had. A registry may lose what it had; as often
+// as attempts are made, what comes after that counts from there.
+func (g *gains) more(at int64) bool {
+	g.cuts++
+	switch {
+	case at < g.best && g.losses < attempts:
+		g.best, g.losses = at, g.losses+1
+	case at > g.best && g.cuts <= maxCuts+at/bytesPerCut:
+		g.best = at
+		return true
+	}
+	return false
 }
 
 // upload is one blob on its way to one repository.
