@@ -110,7 +110,7 @@ func TestBasesThatCannotBeRead(t *testing.T) {
 	if err := errors.Join(os.Symlink("loop", "loop"), os.WriteFile("list", []byte("{"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]int{"loop": cmdline.ExitOther, "gone": cmdline.ExitUsage, "list": cmdline.ExitUsage, ".": cmdline.ExitBundle} {
+	for path, want := range map[string]int{"loop": cmdline.ExitOther, "gone": cmdline.ExitUsage, "list": cmdline.ExitUsage, ".": cmdline.ExitUsage} {
 		_, diff := run(diffCommand(), path, path)
 		_, build := run(buildCommand(), "-c", "imageset.yaml", "-o", "site.tar", "--base", path)
 		if cmdline.ExitCode(diff) != want || cmdline.ExitCode(build) != want || !errors.As(build, new(*cmdline.BaseError)) {

@@ -18,9 +18,9 @@ func main() {
 		Description: "   import run    --site site.yaml --root sha256:9f86d08... /media/usb/site.bundle.tar\n" +
 			"goes the whole way. Its parts:\n\n" +
 			"   import verify --root sha256:9f86d08... /media/usb/site.bundle.tar\n" +
-			"   import push   --site site.yaml /media/usb/site.bundle.tar\n" +
-			"   import render --site site.yaml -o manifests /media/usb/site.bundle.tar\n" +
-			"   import apply  --site site.yaml /media/usb/site.bundle.tar",
+			"   import push   --site site.yaml --root sha256:9f86d08... /media/usb/site.bundle.tar\n" +
+			"   import render --site site.yaml --root sha256:9f86d08... -o manifests /media/usb/site.bundle.tar\n" +
+			"   import apply  --site site.yaml --root sha256:9f86d08... /media/usb/site.bundle.tar",
 		Commands: []*cli.Command{
 			cmdline.Verify("import"), tlsCommand(), htpasswdCommand(), registryImageCommand(),
 			pushCommand(), renderCommand(), applyCommand(), runCommand(), serveCommand(), statusCommand(), repairCommand(),

@@ -25,8 +25,9 @@ func pushCommand() *cli.Command {
 		ArgsUsage: "FILE",
 		Description: "What a node has already is not sent again. A node that is down does not stop the\n" +
 			"others: the exit code is 4, and the same command again finishes the rest. In the end\n" +
-			"every node is asked for all of it: only then it is whole.\n\n" +
-			"   import push --site site.yaml /media/usb/site.bundle.tar\n" +
+			"every node is asked for all of it: only then it is whole. Without --root nothing says that\n" +
+			"FILE is the bundle that was meant.\n\n" +
+			"   import push --site site.yaml --root sha256:9f86d08... /media/usb/site.bundle.tar\n" +
 			"   bundle build -c imageset.yaml -o - | ssh site import push --site site.yaml -\n\n" +
 			"FILE may be -: standard input is read once, for all nodes. There the slowest node sets the\n" +
 			"pace, until the others have waited --timeout for it; then it falls out, and may come back.\n" +

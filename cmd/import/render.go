@@ -29,7 +29,7 @@ func renderCommand() *cli.Command {
 			"optional/ those that a site may want. Nothing is asked of any server, and the same bundle\n" +
 			"and site give the same bytes. Between the stages something else has to be done.\n" +
 			"Before the first the registry's image has to be on the nodes: see import registry-image.\n\n" +
-			"   import render --site site.yaml -o manifests /media/usb/site.bundle.tar\n" +
+			"   import render --site site.yaml --root sha256:9f86d08... -o manifests /media/usb/site.bundle.tar\n" +
 			"   import render --site site.yaml --stage nodes    -o - FILE | oc apply -f -\n" +
 			"   import push   --site site.yaml FILE\n" +
 			"   import render --site site.yaml --stage mirrors  -o - FILE | oc apply -f -\n" +

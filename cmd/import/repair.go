@@ -22,7 +22,7 @@ func repairCommand() *cli.Command {
 		Description: "With FILE it is push for one node. Without it, --from-nodes copies all that the other\n" +
 			"nodes hold under names, from node to node; what they disagree about is named and left\n" +
 			"out. The same command again goes on where it was ended.\n\n" +
-			"   import repair --site site.yaml --node node2 /media/usb/site.bundle.tar\n" +
+			"   import repair --site site.yaml --node node2 --root sha256:9f86d08... /media/usb/site.bundle.tar\n" +
 			"   import repair --site site.yaml --node node2 --from-nodes",
 		Flags: []cli.Flag{
 			siteFlag, cmdline.RootFlag, cmdline.KeyFlag, cmdline.SkipFlag, cmdline.VolumeDirFlag,

@@ -27,7 +27,7 @@ func statusCommand() *cli.Command {
 			"releases and catalogs it shows. The cluster is asked when a kubeconfig names one.\n" +
 			"The exit code is 4 when a node is not whole or does not answer, and 8 when\n" +
 			"something is wrong with the cluster.\n\n" +
-			"   import status --site site.yaml /media/usb/site.bundle.tar\n" +
+			"   import status --site site.yaml --root sha256:9f86d08... /media/usb/site.bundle.tar\n" +
 			"   import status --site site.yaml --kubeconfig auth/kubeconfig --json /media/usb/site.bundle.tar > evidence.json",
 		Flags: []cli.Flag{
 			siteFlag, cmdline.RootFlag, cmdline.KeyFlag, cmdline.SkipFlag, cmdline.VolumeDirFlag,

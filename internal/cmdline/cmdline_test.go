@@ -184,7 +184,7 @@ func TestVerifyOfWhatIsNoBundle(t *testing.T) {
 	if err := os.WriteFile(path, []byte("text"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for arg, want := range map[string]int{path: ExitBundle, dir: ExitBundle, filepath.Join(dir, "gone"): ExitUsage} {
+	for arg, want := range map[string]int{path: ExitBundle, dir: ExitUsage, filepath.Join(dir, "gone"): ExitUsage} {
 		app := &cli.App{Name: "prog", Commands: []*cli.Command{Verify("prog")}}
 		_, _, err := run(app, "verify", arg)
 		if err == nil || !strings.Contains(err.Error(), arg) || ExitCode(err) != want {

@@ -105,13 +105,14 @@ func ExitCode(err error) int {
 		cluster *ClusterError
 		omitted *OmittedError
 		missing *fs.PathError
+		kind    *bundle.KindError
 	)
 	switch {
 	case err == nil:
 		return ExitOK
 	case errors.Is(err, errCancelled):
 		return ExitCancelled
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.As(err, &kind):
 		return ExitUsage
 	case errors.As(err, &invalid), errors.As(err, &root):
 		return ExitBundle
@@ -169,6 +170,8 @@ func hint(err error) string {
 		return "of a bundle in a pipe nothing is kept here: the same command begins anew; what a node has got is not sent to it again"
 	case errors.Is(err, errCancelled):
 		return "nothing half-written has a final name; the same command again does the rest"
+	case errors.Is(err, errUntrusted) && errors.As(err, new(damagedError)): // all of it has been read
+		return "no byte is damaged: the release is not signed by a key that is trusted here; one of your own is trusted with --release-key FILE"
 	case errors.Is(err, errUntrusted):
 		return "a key of your own is trusted with --release-key FILE"
 	case errors.As(err, &file) && errors.Is(err, fs.ErrNotExist):
@@ -181,6 +184,8 @@ func hint(err error) string {
 		return "go on with all its folders (--volume-dir DIR, once for each), or give it up: rm " + strings.Join(left.Remove, " ")
 	case errors.As(err, &tooLarge):
 		return "--volume-size 4GiB splits the bundle into files that fit there"
+	case errors.As(err, new(*bundle.KindError)):
+		return "a bundle is a file; `-` in its place reads one from standard input"
 	case errors.As(err, &invalid) && invalid.Cut:
 		return "the same pipe again goes on: what a node has is not sent to it again"
 	case errors.As(err, &invalid):
@@ -237,6 +242,8 @@ func nodeAdvice(err error) string {
 		return "see whether the registry on " + state.State.Node + " runs and can be reached from here"
 	case state != nil:
 		return "`import push`, or `import repair --node " + state.State.Node + "`, brings what is missing"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "the same command again finishes the rest; a registry that is down: on its node systemctl status drayage-registry, journalctl -u drayage-registry"
 	}
 	return "the same command again finishes the rest"
 }

@@ -48,11 +48,17 @@ func notTheFirst(path string, err error) error {
 	return &InvalidError{Path: path, Findings: []oci.Finding{{Problem: "is one of several volumes: name the first one, " + first}}}
 }
 
+// KindError is a folder, a device or a FIFO where a bundle was to be.
+type KindError struct{ Path string }
+
+// Error names it.
+func (e *KindError) Error() string { return e.Path + ": is no regular file" }
+
 // openRegular opens a file. It looks before: to open a FIFO is to wait for who
-// writes into it.
+// writes into it. What is none is a [KindError].
 func openRegular(path string) (*os.File, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, &InvalidError{Path: path, Findings: []oci.Finding{{Problem: "is no regular file"}}}
+		return nil, &KindError{path}
 	}
 	return os.Open(path)
 }

@@ -249,7 +249,7 @@ func TestWhatIsNoFileIsNoVolume(t *testing.T) {
 	check(t, syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o600))
 	for _, path := range []string{dir, folder, fifo, filepath.Join(dir, "fifo")} {
 		_, err := Open(path, "")
-		if want := path + ": is no regular file"; err == nil || err.Error() != want {
+		if want := path + ": is no regular file"; !errors.As(err, new(*KindError)) || err.Error() != want {
 			t.Errorf("got  %v\nwant %s", err, want)
 		}
 		if _, again := ReadBase(path); again == nil || again.Error() != err.Error() {

@@ -166,7 +166,9 @@ func (u *Unfinished) Write(ctx context.Context, m *manifest.Manifest, open OpenF
 	if m.Delta != nil {
 		written.Bases = m.Delta.Bases
 	}
-	if written.Volumes = u.volumesWritten(sums); written.Volumes == nil && o.Checksum {
+	if written.Volumes = u.volumesWritten(sums); written.Volumes != nil {
+		written.Path = filepath.Join(filepath.Dir(written.Volumes[0].Path), filepath.Base(u.path))
+	} else if o.Checksum {
 		written.SHA256 = sums[0]
 	}
 	return written, nil

@@ -37,6 +37,8 @@ type WriteOptions struct {
 
 // Written says what Write wrote.
 type Written struct {
+	// Path is the file; with volumes what is before their numbers, in the folder of
+	// the first one.
 	Path string        `json:"path"`
 	Root digest.Digest `json:"root"`
 	// SHA256 is that of the whole file, in hex, as FILE.sha256 has it. It is empty
