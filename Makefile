@@ -38,9 +38,9 @@ install: build ## install as drayage-bundle and drayage-import below PREFIX (/us
 	install -m 0755 bin/import $(DESTDIR)$(PREFIX)/bin/drayage-import
 
 .PHONY: demo
-demo: build ## the whole path on this machine: source registry, bundle, three nodes
+demo: build ## the whole path on this machine: source registry, bundle, three nodes; DEMO=-keep leaves it standing
 	cd test && go build -o bin/ ./cmd/registry ./cmd/demo
-	DRAYAGE_TEST_BIN=test/bin test/bin/demo -bin bin
+	DRAYAGE_TEST_BIN=test/bin test/bin/demo -bin bin $(DEMO)
 
 .PHONY: bench
 bench: build ## measure beside other tools on PATH; BENCH=-quick is for CI, BENCH="-write docs/benchmarks.md" for the page

@@ -4,6 +4,8 @@
 // programs, called as a person would call them.
 //
 //	DRAYAGE_TEST_BIN=test/bin demo -bin bin
+//
+// With -keep all of it stands until ^C, to go on by hand.
 package main
 
 import (
@@ -27,21 +29,23 @@ import (
 func main() {
 	bin := flag.String("bin", "bin", "folder of the programs bundle and import")
 	size := flag.Int64("size", 64<<20, "bytes of the made-up layers")
+	keep := flag.Bool("keep", false, "in the end leave files and registries standing until ^C")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	err := run(ctx, *bin, *size)
+	err := run(ctx, *bin, *size, *keep)
+	if err == nil {
+		return
+	}
 	if ctx.Err() != nil { // whatever was interrupted says so in its own way
 		fmt.Fprintln(os.Stderr, "demo: cancelled")
 		os.Exit(130)
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "demo:", err)
-		os.Exit(1)
-	}
+	fmt.Fprintln(os.Stderr, "demo:", err)
+	os.Exit(1)
 }
 
-func run(ctx context.Context, bin string, size int64) error {
+func run(ctx context.Context, bin string, size int64, keep bool) error {
 	dir, err := os.MkdirTemp("", "drayage-demo-")
 	if err != nil {
 		return err
@@ -61,6 +65,10 @@ func run(ctx context.Context, bin string, size int64) error {
 		if err := step(); err != nil {
 			return err
 		}
+	}
+	if keep {
+		fmt.Printf("\n# all of it stands until ^C: cd %s; signatures are at %s\n", dir, d.store.URL())
+		<-ctx.Done()
 	}
 	return nil
 }
