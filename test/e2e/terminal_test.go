@@ -140,7 +140,7 @@ func TestCancelOnATerminal(t *testing.T) {
 	args := []string{"build", "-c", "imageset.yaml", "--registries-conf", "registries.conf", "--insecure-skip-signature", "-o", "site.tar"}
 	p := onTerminal(t, 100, dir, "bundle", args...)
 	for line := range p.lines {
-		if done := regexp.MustCompile(`^write +[5-9]\d%`); done.MatchString(line) {
+		if done := regexp.MustCompile(`^write +(1[5-9]|[2-9]\d)%`); done.MatchString(line) {
 			_, err := io.WriteString(p.tty, "\x03")
 			check(t, err)
 			break
