@@ -112,7 +112,7 @@ func TestErrorLinesCarryTheProgramsName(t *testing.T) {
 		{"damage that a node met", nodesError(3, damaged), "bundle: site.tar: is cut\n" +
 			"hint: take another copy of the bundle; verify lists all that is wrong with this one\n"},
 		{"damage that verify found", damagedError{&bundle.InvalidError{Path: "site.tar", Findings: make([]oci.Finding, 2)}, nil},
-			"bundle: site.tar: is not good; findings: 2\nhint: take another copy of the bundle; verify lists all that is wrong with this one\n"},
+			"bundle: site.tar: is not good; findings: 2\nhint: take another copy of the bundle\n"},
 		{"a release that is not proven, and no damage", damagedError{&bundle.InvalidError{Path: "site.tar", Findings: make([]oci.Finding, 1)}, errUntrusted},
 			"bundle: site.tar: is not good; findings: 1\nhint: no byte is damaged: the release is not signed by a key that is trusted here; one of your own is trusted with --release-key FILE\n"},
 		{"another root", another, "bundle: site.tar: root is sha256:1, want sha256:2\n" +
