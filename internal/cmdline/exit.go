@@ -188,6 +188,8 @@ func hint(err error) string {
 		return "a bundle is a file; `-` in its place reads one from standard input"
 	case errors.As(err, &invalid) && invalid.Cut:
 		return "the same pipe again goes on: what a node has is not sent to it again"
+	case errors.As(err, &invalid) && invalid.Newer:
+		return "a newer program wrote it: read it with one as new"
 	case errors.As(err, new(damagedError)): // it has just listed all
 		return "take another copy of the bundle"
 	case errors.As(err, &invalid):

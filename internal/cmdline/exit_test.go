@@ -115,6 +115,8 @@ func TestErrorLinesCarryTheProgramsName(t *testing.T) {
 			"bundle: site.tar: is not good; findings: 2\nhint: take another copy of the bundle\n"},
 		{"a release that is not proven, and no damage", damagedError{&bundle.InvalidError{Path: "site.tar", Findings: make([]oci.Finding, 1)}, errUntrusted},
 			"bundle: site.tar: is not good; findings: 1\nhint: no byte is damaged: the release is not signed by a key that is trusted here; one of your own is trusted with --release-key FILE\n"},
+		{"a newer format", fmt.Errorf("x: %w", &bundle.InvalidError{Path: "site.tar", Findings: []oci.Finding{{Problem: "needs more"}}, Newer: true}),
+			"bundle: x: site.tar: needs more\nhint: a newer program wrote it: read it with one as new\n"},
 		{"another root", another, "bundle: site.tar: root is sha256:1, want sha256:2\n" +
 			"hint: this is another bundle than the one whose root was written down; do not import it\n"},
 		{"a volume that is not there", &bundle.InvalidError{Path: "site.tar", Findings: []oci.Finding{{Problem: "volume 2 is missing"}}, Missing: true},

@@ -79,7 +79,7 @@ func verify(c *cli.Context, path string, root digest.Digest) error {
 	if len(report.Findings) == 0 {
 		return nil
 	}
-	found := damagedError{&bundle.InvalidError{Path: path, Findings: report.Findings, Missing: report.Missing}, nil}
+	found := damagedError{&bundle.InvalidError{Path: path, Findings: report.Findings, Missing: report.Missing, Newer: report.Newer}, nil}
 	if !damaged { // another copy would be no better
 		found.cause = errUntrusted
 	}

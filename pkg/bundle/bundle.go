@@ -110,6 +110,7 @@ type Bundle struct {
 	Elsewhere []manifest.Image
 	path      string
 	files     *volumes
+	newer     bool // a newer program wrote it
 }
 
 // Close closes the file, or all volumes.
@@ -128,6 +129,8 @@ type InvalidError struct {
 	Missing bool
 	// Cut says that it came through a pipe and ended early, and was right so far.
 	Cut bool
+	// Newer says that a newer program wrote it ([manifest.NewerError]).
+	Newer bool
 }
 
 // Error is the first finding, and how many there are.
@@ -163,7 +166,7 @@ func Open(path string, root digest.Digest, dirs ...string) (*Bundle, error) {
 	}
 	if len(findings) > 0 {
 		b.Close()
-		return nil, &InvalidError{Path: path, Findings: findings}
+		return nil, &InvalidError{Path: path, Findings: findings, Newer: b.newer}
 	}
 	return b, nil
 }
@@ -222,6 +225,7 @@ func read(path string, files *volumes, root digest.Digest) (*Bundle, []oci.Findi
 	var err error
 	b.Manifest, err = b.packingList()
 	if err != nil {
+		b.newer = errors.As(err, new(*manifest.NewerError))
 		return b, append(findings, perLine(err)...), nil
 	}
 	b.Images = withPlatforms(b.Images, b.Manifest.Images)

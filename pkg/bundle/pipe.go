@@ -7,6 +7,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"drayage/pkg/manifest"
 	"drayage/pkg/oci"
 )
 
@@ -82,5 +83,5 @@ func (f *frontReader) invalid(err error) error {
 	case f.ended:
 		err = fmt.Errorf("is cut after %d bytes, before all images are described", len(f.kept))
 	}
-	return &InvalidError{Path: "-", Findings: perLine(err), Cut: f.ended}
+	return &InvalidError{Path: "-", Findings: perLine(err), Cut: f.ended, Newer: errors.As(err, new(*manifest.NewerError))}
 }

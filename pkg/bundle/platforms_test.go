@@ -3,6 +3,7 @@ package bundle
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -156,11 +157,22 @@ func TestWithoutAPackingListNothingIsMissed(t *testing.T) {
 	w, _ := sparse(t, []string{"linux/amd64"}, []string{"linux/amd64"})
 	f := w.forgery(t)
 	f.list = bytes.Replace(f.list, []byte(`"sparse-indexes"`), []byte(`"later-indexes"`), 1)
-	report, err := Verify(t.Context(), f.write(t), "", nil)
+	path := f.write(t)
+	report, err := Verify(t.Context(), path, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(report.Findings) != 1 || report.Findings[0].Problem != `packing list: needs the feature "later-indexes", which this program does not know` {
+	_, opened := Open(path, "")
+	pipe, err := os.Open(path)
+	check(t, err)
+	defer pipe.Close()
+	_, piped := OpenPipe(pipe, "")
+	for _, err := range []error{opened, piped} {
+		if invalid := (*InvalidError)(nil); !errors.As(err, &invalid) || !invalid.Newer || invalid.Cut {
+			t.Errorf("no word of a newer program: %#v", err)
+		}
+	}
+	if !report.Newer || len(report.Findings) != 1 || report.Findings[0].Problem != `packing list: needs the feature "later-indexes", which this program does not know` {
 		t.Errorf("%+v", report.Findings)
 	}
 }

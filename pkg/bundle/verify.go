@@ -32,8 +32,9 @@ type Report struct {
 	Unsigned   []string `json:"unsigned,omitempty"`
 	// Omitted are the images that were asked for and do not travel.
 	Omitted []manifest.Omission `json:"omitted,omitempty"`
-	// Missing is that of [InvalidError].
+	// Missing and Newer are those of [InvalidError].
 	Missing bool `json:"-"`
+	Newer   bool `json:"-"`
 	// Manifest is the packing list, nil when it cannot be read.
 	Manifest *manifest.Manifest `json:"-"`
 }
@@ -63,7 +64,7 @@ func Verify(ctx context.Context, path string, root digest.Digest, p progress.Fun
 	}
 	r := &Report{
 		Path: path, Volumes: b.Volumes(), Root: b.Root, RootChecked: root != "", Bytes: b.Size(),
-		Findings: merge(findings, b.located(content)),
+		Findings: merge(findings, b.located(content)), Newer: b.newer,
 	}
 	if r.Manifest = b.Manifest; r.Manifest != nil {
 		r.Signatures, r.Unsigned, r.Omitted = len(b.Manifest.Signatures), b.Manifest.Unsigned, b.Manifest.Omitted

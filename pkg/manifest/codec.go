@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // knownFeatures are the ones that this reader can use.
@@ -52,6 +53,13 @@ func Decode(b []byte) (*Manifest, error) {
 	return m, nil
 }
 
+// NewerError is a packing list that a newer program wrote: of another format
+// version, or with features that this one does not know.
+type NewerError struct{ Problems []string }
+
+// Error has a line for each problem.
+func (e *NewerError) Error() string { return strings.Join(e.Problems, "\n") }
+
 // checkVersion also makes sure that b is one JSON document and nothing more.
 func checkVersion(b []byte) error {
 	var head struct {
@@ -61,18 +69,25 @@ func checkVersion(b []byte) error {
 	if err := json.Unmarshal(b, &head); err != nil {
 		return fmt.Errorf("packing list: %w", err)
 	}
-	if head.FormatVersion != FormatVersion {
-		return fmt.Errorf("packing list: format version %d, this program reads %d", head.FormatVersion, FormatVersion)
+	if v := head.FormatVersion; v != FormatVersion {
+		problem := fmt.Sprintf("packing list: format version %d, this program reads %d", v, FormatVersion)
+		if v > FormatVersion {
+			return &NewerError{[]string{problem}}
+		}
+		return errors.New(problem)
 	}
 	return checkFeatures(head.Features)
 }
 
 func checkFeatures(features []string) error {
-	var errs []error
+	var problems []string
 	for _, f := range features {
 		if !slices.Contains(knownFeatures, f) {
-			errs = append(errs, fmt.Errorf("packing list: needs the feature %q, which this program does not know", f))
+			problems = append(problems, fmt.Sprintf("packing list: needs the feature %q, which this program does not know", f))
 		}
 	}
-	return errors.Join(errs...)
+	if problems == nil {
+		return nil
+	}
+	return &NewerError{problems}
 }

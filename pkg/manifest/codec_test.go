@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"bytes"
+	"errors"
 	"reflect"
 	"runtime"
 	"strings"
@@ -125,6 +126,9 @@ func TestDecodeRefuses(t *testing.T) {
 			m, err := Decode([]byte(c.document))
 			if err == nil || err.Error() != c.want {
 				t.Errorf("got  %v\nwant %s", err, c.want)
+			}
+			if newer := strings.Contains(c.want, "does not know") || strings.Contains(c.want, "version 2"); errors.As(err, new(*NewerError)) != newer {
+				t.Errorf("a newer program's: want %t", newer)
 			}
 			if m != nil {
 				t.Error("a manifest came back beside the error")
